@@ -1,0 +1,95 @@
+// Copy buttons, toasts and keys. Everything here has a way without it: text can be selected, links and forms work.
+(() => {
+  "use strict";
+
+  // <div class="copy"><pre class="code">…</pre></div> gets its button here, where there is a clipboard to copy to.
+
+  function addCopyButtons(root) {
+    if (!navigator.clipboard) return;
+    for (const box of root.querySelectorAll(".copy:not([data-ready])")) {
+      box.dataset.ready = "";
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "btn";
+      button.dataset.copy = "";
+      button.innerHTML = '<svg class="icon" aria-hidden="true"><use href="#i-copy"/></svg><span>Copy</span>';
+      box.append(button);
+    }
+  }
+
+  async function copy(button) {
+    const code = button.closest(".copy").querySelector(".code, input");
+    await navigator.clipboard.writeText((code.value ?? code.textContent).trim());
+    button.querySelector("span").textContent = "Copied";
+    button.querySelector("use").setAttribute("href", "#i-check");
+    document.getElementById("announce").textContent = "Copied";
+    setTimeout(() => {
+      button.querySelector("span").textContent = "Copy";
+      button.querySelector("use").setAttribute("href", "#i-copy");
+    }, 2000);
+  }
+
+  // Toasts: the server appends its own; this one is for when it does not answer.
+
+  function toast(message) {
+    const toasts = document.getElementById("toasts");
+    const made = document.getElementById("toast").content.cloneNode(true);
+    made.querySelector("p").textContent = message;
+    toasts.append(made);
+    while (toasts.children.length > 3) toasts.firstElementChild.remove();
+  }
+
+  document.addEventListener("htmx:sendError", (event) => {
+    if (!event.detail.elt.hasAttribute("data-live")) toast("The server cannot be reached. Nothing was changed.");
+  });
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-copy], [data-dismiss]");
+    if (button?.matches("[data-copy]")) copy(button);
+    if (button?.matches("[data-dismiss]")) button.closest("[data-toast]").remove();
+  });
+
+  // Keys: `/` search, `g` and a letter to go, `j` `k` through rows, `e` resolves. Off while typing.
+
+  const ROWS = ".list a.title, .table tbody :is(th, td):first-child > a, .hive > a.cell, [data-row-link]";
+  let going = 0;
+
+  function step(by) {
+    const rows = [...document.querySelectorAll(`#main :is(${ROWS})`)].filter((row) => row.checkVisibility());
+    if (!rows.length) return false;
+    const here = rows.indexOf(document.activeElement.closest("li, tr, a.cell")?.matches("a") ? document.activeElement : rows.find((row) => row.closest("li, tr")?.contains(document.activeElement)));
+    const next = rows[here < 0 ? (by > 0 ? 0 : rows.length - 1) : Math.min(rows.length - 1, Math.max(0, here + by))];
+    next.focus();
+    return true;
+  }
+
+  function act(key) {
+    const form = document.activeElement.closest("li, tr")?.querySelector(`form[data-key="${key}"]`);
+    form?.requestSubmit();
+    return Boolean(form);
+  }
+
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    const typing = event.target.matches("input:not([type=radio], [type=checkbox]), select, textarea, [contenteditable]");
+    if (event.key === "Escape" && typing && event.target.type === "search") return event.target.blur();
+    if (typing) return;
+    let done = false;
+    if (Date.now() - going < 1500) {
+      going = 0;
+      const link = /^[a-z]$/.test(event.key) && document.querySelector(`.nav a[data-go="${event.key}"]`);
+      if (link) { link.click(); done = true; }
+    } else if (event.key === "g") { going = Date.now(); done = true; }
+    else if (event.key === "/") {
+      const box = document.querySelector(".filters input[type=search]") || document.getElementById("jump");
+      if (box) { box.focus(); box.select(); done = true; }
+    }
+    else if (event.key === "j") done = step(1);
+    else if (event.key === "k") done = step(-1);
+    else if (/^[a-z]$/.test(event.key)) done = act(event.key);
+    if (done) event.preventDefault();
+  });
+
+  document.addEventListener("htmx:load", (event) => addCopyButtons(event.detail.elt));
+  addCopyButtons(document);
+})();

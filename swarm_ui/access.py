@@ -1,0 +1,171 @@
+"""The wall. Closed unless a view is marked `@public`; programs come in by key, people by their session.
+
+It knows an identity only by what `accounts` hands it: an id, an owner whose space is shown, and a role or scopes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, current_app, g, redirect, request, url_for
+from flask_login import current_user
+
+from swarm_ui.errors import Refused
+from swarm_ui.extensions import db
+from swarm_ui.tenancy import bind_owner
+
+V = TypeVar("V", bound=Callable[..., Any])
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+@dataclass(frozen=True, slots=True)
+class KeyHolder:
+    """A program, known by its API key."""
+
+    key_id: str
+    owner_id: int
+    scopes: frozenset[str]
+
+
+_find_key: Callable[[str], KeyHolder | None] = lambda presented: None  # noqa: E731
+
+
+def key_finder(function: Callable[[str], KeyHolder | None]) -> Callable[[str], KeyHolder | None]:
+    """Registers how a presented key is looked up."""
+    global _find_key
+    _find_key = function
+    return function
+
+
+def public(view: V) -> V:
+    """Open to strangers."""
+    view.public = True  # type: ignore[attr-defined]
+    return view
+
+
+def by_key(scope: str) -> Callable[[V], V]:
+    """Open to keys with this scope, and to nothing else: no cookie counts, so no origin needs checking."""
+
+    def mark(view: V) -> V:
+        view.key_scope = scope  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+def presented_key() -> str | None:
+    """The key of `Authorization: Bearer KEY` or `x-api-key: KEY`."""
+    scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and credentials.strip():
+        return credentials.strip()
+    return request.headers.get("X-Api-Key", "").strip() or None
+
+
+def init_app(app: Flask) -> None:
+    app.before_request(_wall)
+    # Not Flask-Login's own context processor: that one reads the database for every template, the error page's too.
+    app.jinja_env.globals["current_user"] = current_user
+    app.after_request(_add_security_headers)
+
+
+def _wall() -> Response | None:
+    if request.endpoint is None:
+        return None
+    view = current_app.view_functions[request.endpoint]
+    scope = getattr(view, "key_scope", None)
+    if request.method not in SAFE_METHODS and scope is None:
+        # SQLite has to know before the first read that this transaction will write.
+        db.session.connection(execution_options={"writes": True})
+    if getattr(view, "public", False):
+        if request.method not in SAFE_METHODS:
+            _check_origin()
+        return None
+    speaks_json = request.path.startswith("/api/")
+    if scope or (speaks_json and presented_key()):
+        _enter_by_key(scope or ("read" if request.method in SAFE_METHODS else "write"))
+        return None
+    if not current_user.is_authenticated:
+        if speaks_json:
+            raise Refused(401, "Sign in, or send a key as `Authorization: Bearer KEY`.")
+        return _ask_to_sign_in()
+    if request.method not in SAFE_METHODS:
+        _check_origin()
+        if current_user.space_role == "viewer":
+            raise Refused(403, "You may look at this space, not change it.")
+    g.owner_id = current_user.owner_id
+    bind_owner(db.session, g.owner_id)
+    return None
+
+
+def _enter_by_key(scope: str) -> None:
+    presented = presented_key()
+    if not presented:
+        raise Refused(401, "Send an API key as `Authorization: Bearer KEY` or `x-api-key: KEY`.")
+    holder = _find_key(presented)
+    if holder is None:
+        raise Refused(401, "This API key is unknown, expired or revoked.")
+    if scope not in holder.scopes:
+        raise Refused(403, f"This API key has no scope '{scope}'.")
+    g.key = holder
+    g.owner_id = holder.owner_id
+    bind_owner(db.session, holder.owner_id)
+
+
+def _ask_to_sign_in() -> Response:
+    target = url_for("accounts.login", next=_wanted_page())
+    if request.headers.get("HX-Request"):
+        response = current_app.response_class("", 401)
+        response.headers["HX-Redirect"] = target
+        return response
+    return redirect(target, 302)  # type: ignore[return-value]
+
+
+def _wanted_page() -> str | None:
+    if request.method != "GET" or request.path == "/":
+        return None
+    return request.full_path.rstrip("?")
+
+
+def local_path(target: str | None) -> str:
+    """`target` where it is a path of this site, else the first page. Browsers read `\\` as `/`, and skip control characters."""
+    if not target or not target.startswith("/") or target.startswith("//") or "\\" in target:
+        return url_for("overview.index")
+    if any(ord(character) < 33 for character in target) or urlsplit(target).netloc:
+        return url_for("overview.index")
+    return target
+
+
+def _check_origin() -> None:
+    """No foreign page acts for a signed-in person. A request with neither header comes from no browser (simonw/datasette: csrf.py)."""
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        if site not in ("same-origin", "none"):
+            raise Refused(403, "This request came from another site.")
+        return
+    origin = request.headers.get("Origin")
+    if origin is not None and urlsplit(origin).netloc != request.host:
+        raise Refused(403, "This request came from another site.")
+
+
+def _add_security_headers(response: Response) -> Response:
+    headers = response.headers
+    headers.setdefault("X-Content-Type-Options", "nosniff")
+    headers.setdefault("Referrer-Policy", "same-origin")
+    headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+    headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+    if response.mimetype == "text/html":
+        headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+        headers.setdefault("Cache-Control", "private, no-cache")
+    elif "Cache-Control" not in headers:
+        headers["Cache-Control"] = "no-store"
+    if request.is_secure:
+        headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+    return response
+
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+

@@ -1,0 +1,73 @@
+"""One-time sign-in links, for an installation without an identity provider: whoever can run a command on the server may enter."""
+
+import secrets
+from datetime import timedelta
+from enum import Enum
+from hashlib import sha256
+
+from flask import Flask, current_app
+from sqlalchemy import delete, insert, select, update
+
+from swarm_ui import clock
+from swarm_ui.accounts import people
+from swarm_ui.accounts.models import LoginLink, User
+from swarm_ui.extensions import db
+
+LIFETIME = timedelta(minutes=15)
+COMMAND = "flask login-link"
+
+
+class LinkState(Enum):
+    READY = "ready"
+    USED = "used"
+    EXPIRED = "expired"
+    UNKNOWN = "unknown"
+
+
+def make_link(email: str | None = None) -> str:
+    """A fresh link for the person with this address, or for the first administrator. Only its hash is kept."""
+    token = secrets.token_urlsafe(32)
+    now = clock.now()
+    link = {LoginLink.hash: _hash(token), LoginLink.email: email, LoginLink.expires_at: now + LIFETIME}
+    with db.engine.execution_options(writes=True).begin() as connection:
+        connection.execute(delete(LoginLink).where(LoginLink.expires_at < now - timedelta(days=1)))
+        connection.execute(insert(LoginLink).values(link))
+    return f"{current_app.config['SETTINGS'].public_url}/login/{token}"
+
+
+def state_of(token: str) -> LinkState:
+    """What would happen if the link were used now."""
+    link = db.session.scalar(select(LoginLink).where(LoginLink.hash == _hash(token)))
+    if link is None:
+        return LinkState.UNKNOWN
+    if link.used_at:
+        return LinkState.USED
+    return LinkState.EXPIRED if link.expires_at <= clock.now() else LinkState.READY
+
+
+def use(token: str) -> User | None:
+    """Whom the link signs in; None where it no longer does. Of two uses at the same time one wins. Does not commit."""
+    now = clock.now()
+    open_link = (LoginLink.hash == _hash(token), LoginLink.used_at.is_(None), LoginLink.expires_at > now)
+    if db.session.execute(update(LoginLink).where(*open_link).values(used_at=now)).rowcount != 1:
+        return None
+    email = db.session.scalar(select(LoginLink.email).where(LoginLink.hash == _hash(token)))
+    user = people.find_or_make(email)
+    user.last_signed_in = now
+    return user
+
+
+def startup_message(app: Flask) -> str:
+    """What whoever started the server reads: where it is, and a fresh link."""
+    with app.app_context():
+        link = make_link()
+    minutes = int(LIFETIME.total_seconds() // 60)
+    return (
+        f"Swarm UI {app.config['VERSION']} is ready at {app.config['SETTINGS'].public_url}\n\n"
+        f"  Sign in: {link}\n\n"
+        f"The link works once, within {minutes} minutes. Another one: {COMMAND}\n"
+    )
+
+
+def _hash(token: str) -> str:
+    return sha256(token.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,69 @@
+"""People, whose spaces they may enter, and the keys that programs use."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, Integer
+from sqlalchemy.orm import Mapped, mapped_column
+
+from swarm_ui.extensions import db
+from swarm_ui.orm import Ascii, Hex, Id, Json, LongText, Timed, Words, table
+from swarm_ui.tenancy import Owned
+
+
+class User(Timed, db.Model):
+    __tablename__ = "users"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    open_id: Mapped[str | None] = mapped_column("openId", Ascii(255), unique=True)
+    name: Mapped[str | None] = mapped_column(LongText)
+    email: Mapped[str | None] = mapped_column(Ascii(255), unique=True)
+    role: Mapped[str] = mapped_column(Words("user", "admin"), default="user")
+    last_signed_in: Mapped[datetime | None] = mapped_column("lastSignedIn")
+
+
+class Membership(Timed, db.Model):
+    """`member` may enter the space of `owner`. Everybody is in their own space without a row."""
+
+    __tablename__ = "memberships"
+    __table_args__ = table(Index("ix_memberships_memberId", "memberId"))
+
+    owner_id: Mapped[int] = mapped_column("ownerId", ForeignKey("users.id"), primary_key=True)
+    member_id: Mapped[int] = mapped_column("memberId", ForeignKey("users.id"), primary_key=True)
+    role: Mapped[str] = mapped_column(Words("viewer", "operator", "editor"))
+
+
+class ApiKey(Timed, Owned, db.Model):
+    """Only the SHA-256 of the key is kept; `prefix` is what a person recognises it by."""
+
+    __tablename__ = "api_keys"
+    __table_args__ = table(Index("ix_api_keys_userId_createdAt", "userId", "createdAt"))
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    creator_id: Mapped[int] = mapped_column("creatorId", ForeignKey("users.id"))
+    name: Mapped[str] = mapped_column(LongText)
+    hash: Mapped[str] = mapped_column(Hex, unique=True)
+    prefix: Mapped[str] = mapped_column(Ascii(16))
+    scopes: Mapped[list] = mapped_column(Json)
+    expires_at: Mapped[datetime | None] = mapped_column("expiresAt")
+    last_used_at: Mapped[datetime | None] = mapped_column("lastUsedAt")
+    revoked_at: Mapped[datetime | None] = mapped_column("revokedAt")
+
+
+class LoginLink(Timed, db.Model):
+    """A one-time sign-in link; like a key, only its hash is kept."""
+
+    __tablename__ = "login_links"
+
+    hash: Mapped[str] = mapped_column(Hex, primary_key=True)
+    email: Mapped[str | None] = mapped_column(Ascii(255))
+    expires_at: Mapped[datetime] = mapped_column("expiresAt")
+    used_at: Mapped[datetime | None] = mapped_column("usedAt")
+
+
+class SpaceVersion(db.Model):
+    """Grows with every change of an owner's data: pages that poll get 304 until it does."""
+
+    __tablename__ = "space_versions"
+
+    owner_id: Mapped[int] = mapped_column("ownerId", Integer, primary_key=True, autoincrement=False)
+    version: Mapped[int] = mapped_column(Integer, default=0)

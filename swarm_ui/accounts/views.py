@@ -1,0 +1,134 @@
+"""Signing in and out, and the settings page with its keys."""
+
+from flask import Blueprint, current_app, make_response, redirect, request, session, url_for
+from flask_login import current_user, logout_user
+
+from swarm_ui.access import local_path, public
+from swarm_ui.accounts import entry, keys, people
+from swarm_ui.accounts.entry import LinkState
+from swarm_ui.accounts.forms import KeyForm
+from swarm_ui.accounts.models import ApiKey
+from swarm_ui.accounts.queries import database_facts, has_sample, listed_integrations, listed_keys, worker_facts
+from swarm_ui.errors import Refused
+from swarm_ui.extensions import db
+from swarm_ui.web import done, page, parse
+
+bp = Blueprint("accounts", __name__)
+GONE = {LinkState.UNKNOWN: 404, LinkState.USED: 410, LinkState.EXPIRED: 410}
+
+
+@bp.get("/login")
+@public
+def login():
+    """How to get in. The page that was wanted is remembered for the link, which is opened in the same browser."""
+    wanted = local_path(request.args.get("next"))
+    if current_user.is_authenticated:
+        return redirect(wanted)
+    if request.args.get("next"):
+        session["next"] = wanted
+    return _private(page("accounts/login.html", wanted=request.args.get("next") and wanted))
+
+
+@bp.get("/login/<token>")
+@public
+def enter(token: str):
+    """A page with a button: programs that preview links must not use it up."""
+    state = entry.state_of(token)
+    if state is not LinkState.READY:
+        return _link_is_gone(state)
+    return _private(page("accounts/enter.html", token=token))
+
+
+@bp.post("/login/<token>")
+@public
+def use_link(token: str):
+    user = entry.use(token)
+    if user is None:
+        db.session.rollback()
+        return _link_is_gone(entry.state_of(token))
+    db.session.commit()
+    wanted = local_path(session.get("next"))
+    session.clear()  # nothing of the stranger's session, which another may have planted, is kept
+    people.sign_in(user)
+    return _private(redirect(wanted, 303))
+
+
+@bp.post("/logout")
+@public
+def logout():
+    """Open to viewers too, who may change nothing else."""
+    logout_user()
+    session.clear()
+    return redirect(url_for("accounts.login"), 303)
+
+
+@bp.get("/settings")
+def settings():
+    return _settings_page()
+
+
+@bp.post("/settings/keys")
+def create_key():
+    """Made here or on the empty overview; the page at `next` shows it once."""
+    _check_may_manage_keys()
+    typed = {**request.form.to_dict(), "scopes": request.form.getlist("scopes")}
+    try:
+        form = parse(KeyForm, typed)
+    except Refused as refused:
+        return _settings_page(typed, {field.partition(".")[0]: said for field, said in refused.fields.items()})
+    _key, text = keys.make(current_user.owner_id, current_user.id, form.name, list(form.scopes))
+    db.session.commit()
+    session["fresh_key"] = text
+    return done(local_path(form.next) if form.next else url_for("accounts.settings") + "#keys")
+
+
+@bp.post("/settings/keys/<key_id>/revoke")
+def revoke_key(key_id: str):
+    _check_may_manage_keys()
+    keys.revoke(db.get_or_404(ApiKey, key_id))
+    db.session.commit()
+    return done(url_for("accounts.settings") + "#keys")
+
+
+def _settings_page(typed: dict[str, object] | None = None, problems: dict[str, str] | None = None):
+    """With what was typed and what is wrong with it, when a key could not be made."""
+    fresh_key = session.pop("fresh_key", None)
+    status = 422 if problems else 200
+    admin = current_user.is_admin
+    response = page(
+        "accounts/settings.html",
+        status=status,
+        fresh_key=fresh_key,
+        keys=db.session.execute(listed_keys()).all(),
+        scopes=keys.SCOPES,
+        typed=typed or {"name": "", "scopes": ["ingest"]},
+        problems=problems or {},
+        may_manage_keys=_may_manage_keys(),
+        integrations=db.session.scalars(listed_integrations()).all(),
+        sample=has_sample(),
+        database=database_facts() if admin else None,
+        worker=worker_facts() if admin else None,
+        public_url=current_app.config["SETTINGS"].public_url,
+        version=current_app.config["VERSION"],
+    )
+    return _private(response) if fresh_key else response
+
+
+def _may_manage_keys() -> bool:
+    return current_user.space_role in ("owner", "editor")
+
+
+def _check_may_manage_keys() -> None:
+    if not _may_manage_keys():
+        raise Refused(403, "Only the owner and editors of this space may make and revoke keys.")
+
+
+def _link_is_gone(state: LinkState):
+    return _private(page("accounts/gone.html", status=GONE.get(state, 410), state=state.value))
+
+
+def _private(response):
+    """Not to be kept by any cache, not even the browser's."""
+    response = make_response(response)
+    response.headers["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,65 @@
+"""Agents: the registry, and what they are set to."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, Integer, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from swarm_ui.extensions import db
+from swarm_ui.orm import Id, Json, LongText, Percent, Timed, Words, table
+from swarm_ui.tenancy import Owned
+
+TYPES = ("reasoning", "execution", "coordination", "analysis")
+STATUSES = ("active", "inactive", "error", "maintenance")
+
+
+class Agent(Timed, Owned, db.Model):
+    """One agent is one (owner, service, name), however many processes and runs carry it.
+
+    The counters are sums of the contributions in `task_agents`; see `projection/write.py`.
+    """
+
+    __tablename__ = "swarm_agents"
+    __table_args__ = table(
+        UniqueConstraint("userId", "serviceName", "name"),
+        Index("ix_swarm_agents_userId_healthScore_id", "userId", "healthScore", "id"),
+        Index("ix_swarm_agents_userId_status_id", "userId", "status", "id"),
+        Index("ix_swarm_agents_userId_type_id", "userId", "type", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    name: Mapped[str] = mapped_column(String(255))
+    service_name: Mapped[str] = mapped_column("serviceName", String(255), default="", server_default="")
+    type: Mapped[str] = mapped_column(Words(*TYPES), default="reasoning")
+    capabilities: Mapped[list | None] = mapped_column(Json)
+    status: Mapped[str] = mapped_column(Words(*STATUSES), default="active")
+    llm_model: Mapped[str | None] = mapped_column("llmModel", String(255))
+    parameters: Mapped[dict | None] = mapped_column(Json)
+    health_score: Mapped[int | None] = mapped_column("healthScore")
+    success_rate: Mapped[float | None] = mapped_column("successRate", Percent)
+    total_executions: Mapped[int] = mapped_column("totalExecutions", default=0, server_default="0")
+    failed_executions: Mapped[int] = mapped_column("failedExecutions", default=0, server_default="0")
+    last_heartbeat: Mapped[datetime | None] = mapped_column("lastHeartbeat")
+
+    description: Mapped[str | None] = mapped_column(LongText)
+    origin: Mapped[str] = mapped_column(Words("discovered", "authored", "sample"), default="authored", server_default="authored")
+    # The word of `health.py`; "condition" itself is reserved in MySQL.
+    condition: Mapped[str | None] = mapped_column("healthWord", Words("failing", "degraded", "healthy", "new", "inactive", "maintenance"))
+    failure_streak: Mapped[int] = mapped_column("failureStreak", default=0, server_default="0")
+    last_progress_at: Mapped[datetime | None] = mapped_column("lastProgressAt")
+    llm_calls: Mapped[int] = mapped_column("llmCalls", Integer, default=0, server_default="0")
+    tool_calls: Mapped[int] = mapped_column("toolCalls", Integer, default=0, server_default="0")
+    retrievals: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    delegations: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+
+
+class AgentConfiguration(Timed, Owned, db.Model):
+    __tablename__ = "agent_configurations"
+    __table_args__ = table(Index("ix_agent_configurations_userId_agentId", "userId", "agentId"))
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    agent_id: Mapped[str] = mapped_column("agentId", ForeignKey("swarm_agents.id"))
+    workflow_id: Mapped[str | None] = mapped_column("workflowId", Id)
+    parameters: Mapped[dict | None] = mapped_column(Json)
+    llm_model: Mapped[str | None] = mapped_column("llmModel", String(255))
+    system_prompt: Mapped[str | None] = mapped_column("systemPrompt", LongText)

@@ -1,0 +1,50 @@
+"""The list of alerts; resolve and reopen."""
+
+from flask import Blueprint, request, url_for
+
+from swarm_ui.access import local_path
+from swarm_ui.alerts import queries
+from swarm_ui.alerts.models import SEVERITIES, TYPES, Alert
+from swarm_ui.extensions import db
+from swarm_ui.live import live
+from swarm_ui.web import done, keyset, page, parse
+
+bp = Blueprint("alerts", __name__, url_prefix="/alerts")
+
+
+@bp.get("", strict_slashes=False)
+@live
+def index():
+    wanted = parse(queries.AlertFilter, request.args)
+    return page(
+        "alerts/index.html",
+        part="alerts/_list.html",
+        wanted=wanted,
+        alerts=keyset(
+            queries.listed(wanted), Alert.created_at, Alert.id, limit=queries.PAGE, cursor=wanted.cursor
+        ),
+        total=queries.count(wanted),
+        severities=SEVERITIES[::-1],
+        types=TYPES,
+    )
+
+
+@bp.post("/<alert_id>/resolve")
+def resolve(alert_id: str):
+    alert = db.get_or_404(Alert, alert_id)
+    alert.resolve()
+    return _changed(alert)
+
+
+@bp.post("/<alert_id>/reopen")
+def reopen(alert_id: str):
+    alert = db.get_or_404(Alert, alert_id)
+    alert.reopen()
+    return _changed(alert)
+
+
+def _changed(alert: Alert):
+    db.session.commit()
+    row = db.session.execute(queries.rows().where(Alert.id == alert.id)).one()
+    back = request.form.get("next")
+    return done(local_path(back) if back else url_for("alerts.index"), part="alerts/_changed.html", alert=row)

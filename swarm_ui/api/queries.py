@@ -1,0 +1,83 @@
+"""What the API reads: selects of columns, a fixed number of them however many rows there are."""
+
+from typing import Any
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import InstrumentedAttribute
+
+from swarm_ui.agents.models import Agent
+from swarm_ui.alerts.models import Alert
+from swarm_ui.api import shapes
+from swarm_ui.api.schemas import AgentQuery, AlertQuery, LogQuery, MessageQuery, Paging, WorkflowQuery
+from swarm_ui.api.shapes import Shape
+from swarm_ui.extensions import db
+from swarm_ui.tasks.models import ExecutionHistory, ExecutionLog, Message
+from swarm_ui.tasks.queries import logs_of, messages_of
+from swarm_ui.web import Slice, keyset
+from swarm_ui.workflows.models import Workflow
+
+def agents(wanted: AgentQuery) -> Slice:
+    statement = _matching(shapes.AGENT, wanted, status=Agent.status, type=Agent.type)
+    statement = _named(statement, Agent.name, wanted.q)
+    return _read(shapes.AGENT, keyset(statement, Agent.created_at, Agent.id, **_place(wanted)))
+
+
+def workflows(wanted: WorkflowQuery) -> Slice:
+    pattern = Workflow.orchestration_pattern
+    statement = _matching(shapes.WORKFLOW, wanted, status=Workflow.status, orchestrationPattern=pattern)
+    statement = _named(statement, Workflow.name, wanted.q)
+    return _read(shapes.WORKFLOW, keyset(statement, Workflow.created_at, Workflow.id, **_place(wanted)))
+
+
+def alerts(wanted: AlertQuery) -> Slice:
+    statement = _matching(
+        shapes.ALERT,
+        wanted,
+        resolved=Alert.resolved,
+        severity=Alert.severity,
+        alertType=Alert.alert_type,
+        relatedAgentId=Alert.related_agent_id,
+        relatedTaskId=Alert.related_task_id,
+    )
+    return _read(shapes.ALERT, keyset(statement, Alert.created_at, Alert.id, **_place(wanted)))
+
+
+def messages(task_id: str, wanted: MessageQuery) -> Slice:
+    statement = messages_of(task_id, *shapes.MESSAGE.columns, type=wanted.messageType)
+    return _read(shapes.MESSAGE, keyset(statement, Message.at, Message.id, ascending=True, **_place(wanted)))
+
+
+def logs(task_id: str, wanted: LogQuery) -> Slice:
+    statement = logs_of(task_id, *shapes.LOG.columns, level=wanted.level, agent=wanted.agentId)
+    if wanted.eventType:
+        statement = statement.where(ExecutionLog.event_type == wanted.eventType)
+    return _read(shapes.LOG, keyset(statement, ExecutionLog.at, ExecutionLog.id, ascending=True, **_place(wanted)))
+
+
+def history(task_id: str, wanted: Paging) -> Slice:
+    statement = select(*shapes.HISTORY.columns).where(ExecutionHistory.task_id == task_id)
+    at, row_id = ExecutionHistory.created_at, ExecutionHistory.id
+    return _read(shapes.HISTORY, keyset(statement, at, row_id, **_place(wanted)))
+
+
+def one(shape: Shape, row_id: InstrumentedAttribute[str], value: str) -> dict[str, Any] | None:
+    row = db.session.execute(select(*shape.columns).where(row_id == value)).first()
+    return shape.read(row) if row else None
+
+
+def _matching(shape: Shape, wanted: Paging, **columns: InstrumentedAttribute[Any]) -> Select[Any]:
+    """The shape's columns where each filter that was given holds."""
+    given = {name: getattr(wanted, name) for name in columns}
+    return select(*shape.columns).where(*(columns[name] == value for name, value in given.items() if value is not None))
+
+
+def _named(statement: Select[Any], name: InstrumentedAttribute[str], words: str | None) -> Select[Any]:
+    return statement.where(func.lower(name).contains(words.lower(), autoescape=True)) if words else statement
+
+
+def _place(wanted: Paging) -> dict[str, Any]:
+    return {"limit": wanted.limit, "cursor": wanted.cursor}
+
+
+def _read(shape: Shape, found: Slice) -> Slice:
+    return Slice([shape.read(row) for row in found.items], found.next)

@@ -1,0 +1,94 @@
+"""Runs and their steps for the API: the selects of the task pages, as dictionaries."""
+
+from collections import defaultdict
+from typing import Any
+
+from sqlalchemy import select
+
+from swarm_ui.api import shapes
+from swarm_ui.api.schemas import Paging, TaskQuery
+from swarm_ui.extensions import db
+from swarm_ui.ingest.contents import input_of, output_of
+from swarm_ui.ingest.models import Span
+from swarm_ui.ingest.payload import unpack
+from swarm_ui.tasks import queries
+from swarm_ui.tasks.models import Task, TaskTrace
+from swarm_ui.web import Slice, keyset
+
+
+def listed(wanted: TaskQuery) -> tuple[Slice, bool]:
+    """Newest first, and whether the text was searched in the newest runs only."""
+    filter_ = queries.TaskFilter(
+        status=wanted.status,
+        workflow=wanted.workflowId,
+        agent=wanted.agentId,
+        trace=wanted.traceId,
+        since=wanted.since,
+        until=wanted.until,
+        q=wanted.q,
+        cursor=wanted.cursor,
+    )
+    found, cut = queries.page_of(filter_, *shapes.TASK.columns, limit=wanted.limit)
+    return Slice(_completed([shapes.TASK.read(row) for row in found.items]), found.next), cut
+
+
+def one(task_id: str) -> dict[str, Any] | None:
+    row = db.session.execute(select(*shapes.TASK.columns).where(Task.id == task_id)).first()
+    return _completed([shapes.TASK.read(row)])[0] if row else None
+
+
+def exists(task_id: str) -> bool:
+    return db.session.scalar(select(Task.id).where(Task.id == task_id)) is not None
+
+
+def _completed(tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """With their traces, and with the names of their agents: two statements for all of them."""
+    traces: dict[str, list[str]] = defaultdict(list)
+    if tasks:
+        ids = [task["id"] for task in tasks]
+        pairs = select(TaskTrace.task_id, TaskTrace.trace_id).where(TaskTrace.task_id.in_(ids))
+        for task_id, trace_id in db.session.execute(pairs.order_by(TaskTrace.trace_id)):
+            traces[task_id].append(trace_id)
+    names = queries.names_of(
+        agent_id for task in tasks for agent_id in (*_agent_ids(task), task["failedAgentId"])
+    )
+    for task in tasks:
+        failed = names.get(task["failedAgentId"])
+        task["traceIds"] = traces[task["id"]]
+        task["agents"] = [names[agent_id][0] for agent_id in _agent_ids(task) if agent_id in names]
+        task["failedAgent"] = failed[0] if failed else None
+    return tasks
+
+
+def _agent_ids(task: dict[str, Any]) -> list[str]:
+    """Another tool may have written anything into the JSON column."""
+    ids = task["assignedAgents"]
+    return [value for value in ids if isinstance(value, str)] if isinstance(ids, list) else []
+
+
+def spans(task_id: str, wanted: Paging) -> Slice:
+    """In the order in which they began, payloads unpacked.
+
+    Which spans are on the page is found without their payloads: sorting those would move megabytes.
+    """
+    light = queries.spans_of(task_id, Span.started_at, Span.span_id, Span.id)
+    place = {"limit": wanted.limit, "cursor": wanted.cursor, "ascending": True}
+    found = keyset(light, Span.started_at, Span.span_id, **place)
+    order = {row.id: number for number, row in enumerate(found.items)}
+    whole = select(*shapes.SPAN.columns, Span.id).where(Span.id.in_(order))
+    rows = db.session.execute(whole).all() if order else []
+    return Slice([_span(row) for row in sorted(rows, key=lambda row: order[row.id])], found.next)
+
+
+def _span(row: Any) -> dict[str, Any]:
+    item = shapes.SPAN.read(row)
+    whole = unpack(item.pop("payload"))
+    return item | {
+        "statusMessage": whole["status_message"],
+        "attributes": whole["attributes"],
+        "events": [event | {"at": shapes.iso_us(event.get("at"))} for event in whole["events"]],
+        "links": whole["links"],
+        "resource": whole["resource"],
+        "input": input_of(whole),
+        "output": output_of(whole),
+    }

@@ -1,0 +1,132 @@
+"""The JSON API: what the pages show, under the columns' names."""
+
+from typing import Any
+
+from flask import Blueprint, Response, current_app, redirect, request, url_for
+
+from swarm_ui.access import SAFE_METHODS
+from swarm_ui.agents.models import Agent
+from swarm_ui.alerts.models import Alert
+from swarm_ui.api import queries, schemas, shapes, tasks
+from swarm_ui.errors import Refused
+from swarm_ui.extensions import db
+from swarm_ui.tasks.queries import SEARCHED, successor_of
+from swarm_ui.web import Slice, json_response, parse
+from swarm_ui.workflows.models import Workflow
+
+bp = Blueprint("api", __name__, url_prefix="/api/v1")
+
+
+@bp.get("/")
+def index():
+    """This list."""
+    rules = [rule for rule in current_app.url_map.iter_rules() if rule.endpoint.startswith(f"{bp.name}.")]
+    endpoints = [
+        {"method": method, "path": rule.rule, "says": current_app.view_functions[rule.endpoint].__doc__}
+        for rule in sorted(rules, key=lambda rule: rule.rule)
+        for method in sorted((rule.methods or set()) - (SAFE_METHODS - {"GET"}))
+    ]
+    return json_response({"version": current_app.config["VERSION"], "endpoints": endpoints})
+
+
+@bp.get("/agents")
+def list_agents():
+    """Agents, newest first; by status, type, q."""
+    return _list(queries.agents(parse(schemas.AgentQuery, request.args)))
+
+
+@bp.get("/agents/<agent_id>")
+def show_agent(agent_id: str):
+    """One agent."""
+    return _one(queries.one(shapes.AGENT, Agent.id, agent_id))
+
+
+@bp.get("/workflows")
+def list_workflows():
+    """Workflows, newest first; by status, orchestrationPattern, q."""
+    return _list(queries.workflows(parse(schemas.WorkflowQuery, request.args)))
+
+
+@bp.get("/workflows/<workflow_id>")
+def show_workflow(workflow_id: str):
+    """One workflow with its graph."""
+    return _one(queries.one(shapes.WORKFLOW, Workflow.id, workflow_id))
+
+
+@bp.get("/tasks")
+def list_tasks():
+    """Runs, newest first; by status, workflowId, agentId, traceId, q, since, until."""
+    found, cut = tasks.listed(parse(schemas.TaskQuery, request.args))
+    # A text is searched in so many of the newest runs; `until` leads to older ones.
+    return _list(found, **({"searched": SEARCHED} if cut else {}))
+
+
+@bp.get("/tasks/<task_id>")
+def show_task(task_id: str):
+    """One run."""
+    found = tasks.one(task_id)
+    return json_response(found) if found else _moved_or_missing(task_id)
+
+
+@bp.get("/tasks/<task_id>/spans")
+def list_spans(task_id: str):
+    """Its steps in the order in which they began, with attributes, events, links, input and output."""
+    wanted = parse(schemas.Paging, request.args)
+    return _list(tasks.spans(task_id, wanted)) if tasks.exists(task_id) else _moved_or_missing(task_id)
+
+
+@bp.get("/tasks/<task_id>/messages")
+def list_messages(task_id: str):
+    """What its agents said to each other, in order; by messageType."""
+    wanted = parse(schemas.MessageQuery, request.args)
+    return _list(queries.messages(task_id, wanted)) if tasks.exists(task_id) else _moved_or_missing(task_id)
+
+
+@bp.get("/tasks/<task_id>/logs")
+def list_logs(task_id: str):
+    """Its execution logs, in order; by level (that and worse), eventType, agentId."""
+    wanted = parse(schemas.LogQuery, request.args)
+    return _list(queries.logs(task_id, wanted)) if tasks.exists(task_id) else _moved_or_missing(task_id)
+
+
+@bp.get("/tasks/<task_id>/history")
+def list_history(task_id: str):
+    """What was kept of it when it ended: input, output, conversation, metrics."""
+    wanted = parse(schemas.Paging, request.args)
+    return _list(queries.history(task_id, wanted)) if tasks.exists(task_id) else _moved_or_missing(task_id)
+
+
+@bp.get("/alerts")
+def list_alerts():
+    """Alerts, newest first; by resolved, severity, alertType, relatedAgentId, relatedTaskId."""
+    return _list(queries.alerts(parse(schemas.AlertQuery, request.args)))
+
+
+@bp.patch("/alerts/<alert_id>")
+def change_alert(alert_id: str):
+    """Resolve or reopen: {"resolved": true} or {"resolved": false}. A key needs the scope write."""
+    alert = db.get_or_404(Alert, alert_id)
+    if parse(schemas.AlertChange, request.get_json()).resolved:
+        alert.resolve()
+    else:
+        alert.reopen()
+    db.session.commit()
+    return _one(queries.one(shapes.ALERT, Alert.id, alert_id))
+
+
+def _list(found: Slice, **more: Any) -> Response:
+    return json_response({"items": found.items, "next": found.next, **more})
+
+
+def _one(item: dict[str, Any] | None) -> Response:
+    if item is None:
+        raise Refused(404, "There is nothing here, or it is not yours to see.")
+    return json_response(item)
+
+
+def _moved_or_missing(task_id: str) -> Any:
+    """Runs that turned out to be parts of one run answer under the id of the whole; the old ids lead there."""
+    now_in = successor_of(task_id)
+    if now_in is None or now_in == task_id:
+        raise Refused(404, "There is nothing here, or it is not yours to see.")
+    return redirect(url_for(request.endpoint or "", **{**request.args.to_dict(), "task_id": now_in}), 301)

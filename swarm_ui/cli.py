@@ -1,0 +1,12 @@
+"""Commands: flask worker | project | ingest | seed | check-db | token | login-link."""
+
+from flask import Flask
+
+
+def init_app(app: Flask) -> None:
+    """Each feature's commands."""
+    from swarm_ui import dbcheck
+    from swarm_ui.accounts import commands as accounts
+
+    for feature in (accounts, dbcheck):
+        feature.init_app(app)

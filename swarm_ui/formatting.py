@@ -1,0 +1,127 @@
+"""Template filters: numbers and times as DESIGN.md wants them read. What is unknown is “–”, never 0."""
+
+from datetime import datetime, timedelta
+
+from flask import Flask
+from markupsafe import Markup
+
+from swarm_ui import clock
+
+MISSING = "–"
+
+
+def duration(milliseconds: float | None) -> str:
+    """840ms, 38.2s, 4m 12s, 2h 05m, 3d 04h."""
+    if milliseconds is None:
+        return MISSING
+    if milliseconds < 1000:
+        return f"{milliseconds:.0f}ms"
+    seconds = milliseconds / 1000
+    if seconds < 59.95:
+        return f"{seconds:.1f}s"
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60}m {whole % 60:02d}s"
+    if whole < 86400:
+        return f"{whole // 3600}h {whole % 3600 // 60:02d}m"
+    return f"{whole // 86400}d {whole % 86400 // 3600:02d}h"
+
+
+def cost(dollars: float | None) -> str:
+    """$0.87, $1,204; under a cent $0.004; none $0.00."""
+    if dollars is None:
+        return MISSING
+    if dollars == 0:
+        return "$0.00"
+    if dollars >= 1000:
+        return f"${dollars:,.0f}"
+    if dollars >= 0.01:
+        return f"${dollars:.2f}"
+    text = f"{dollars:.6f}"
+    significant = next((index for index, digit in enumerate(text[2:]) if digit != "0"), None)
+    return f"${text[: significant + 4].rstrip('0')}" if significant is not None else "under $0.000001"
+
+
+def tokens(count: int | None) -> str:
+    """740, 97.2k, 19.5M."""
+    if count is None:
+        return MISSING
+    for limit, unit in ((1_000_000_000, "B"), (1_000_000, "M"), (1_000, "k")):
+        if count >= limit:
+            return f"{count / limit:.1f}{unit}"
+    return str(count)
+
+
+def percent(value: float | None) -> str:
+    if value is None:
+        return MISSING
+    return "100%" if value >= 99.95 else f"{value:.1f}%"
+
+
+def number(value: float | None) -> str:
+    return MISSING if value is None else f"{value:,.0f}"
+
+
+def ago(moment: datetime | None, *, short: bool = False) -> Markup:
+    """A <time> that says how long ago; `times.js` keeps it true. `short` is for columns."""
+    if moment is None:
+        return Markup(MISSING)
+    said = how_long_ago(moment, clock.now(), short=short)
+    return Markup('<time datetime="{}" title="{}"{}>{}</time>').format(
+        _iso(moment), moment.strftime("%a %-d %b %Y, %H:%M:%S UTC"), Markup(" data-short") if short else "", said
+    )
+
+
+def how_long_ago(moment: datetime, now: datetime, *, short: bool = False) -> str:
+    passed = now - moment
+    tail = "" if short else " ago"
+    if passed < timedelta(0):
+        return _date(moment, now) if passed < timedelta(minutes=-5) else "now"
+    seconds = int(passed.total_seconds())
+    if seconds < 60:
+        return f"{seconds}s{tail}"
+    if seconds < 3600:
+        return f"{seconds // 60} min{tail}"
+    if seconds < 86400:
+        return f"{seconds // 3600} h{tail}"
+    if seconds < 7 * 86400:
+        return f"{seconds // 86400} d{tail}"
+    return _date(moment, now)
+
+
+def _date(moment: datetime, now: datetime) -> str:
+    return moment.strftime("%-d %b") if moment.year == now.year else moment.strftime("%-d %b %Y")
+
+
+def stamp(moment: datetime | None) -> Markup:
+    """A <time> with the clock time: 03:04:11 UTC."""
+    if moment is None:
+        return Markup(MISSING)
+    return Markup('<time datetime="{}" title="{}" data-absolute>{}</time>').format(
+        _iso(moment), moment.strftime("%a %-d %b %Y, %H:%M:%S UTC"), moment.strftime("%H:%M:%S UTC")
+    )
+
+
+def offset(milliseconds: float | None) -> str:
+    """Inside a run: +38.2s."""
+    if milliseconds is None:
+        return MISSING
+    sign = "-" if milliseconds < 0 else "+"
+    return f"{sign}{abs(milliseconds) / 1000:.1f}s"
+
+
+def plural(count: int, one: str, many: str | None = None) -> str:
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def _iso(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def init_app(app: Flask) -> None:
+    for function in (duration, cost, tokens, percent, number, ago, stamp, offset):
+        app.jinja_env.filters[function.__name__] = function
+    app.jinja_env.globals["plural"] = plural
+    app.jinja_env.globals["MISSING"] = MISSING
+
+

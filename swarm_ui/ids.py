@@ -1,0 +1,48 @@
+"""Row ids: 20 characters, sortable by time, safe in a URL.
+
+35 bits of seconds since 1970 and 65 bits that are random or a hash, in Crockford's base 32. A UUIDv7 says the same in 36
+characters; an id stands five times in a typical row and its indexes, so the shorter form saves about 80 bytes a row.
+"""
+
+import secrets
+from hashlib import blake2b
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
+_SECONDS_LIMIT = (1 << 35) - 1
+
+
+def _encode(number: int) -> str:
+    pairs = _PAIRS
+    return (
+        pairs[number >> 90 & 1023]
+        + pairs[number >> 80 & 1023]
+        + pairs[number >> 70 & 1023]
+        + pairs[number >> 60 & 1023]
+        + pairs[number >> 50 & 1023]
+        + pairs[number >> 40 & 1023]
+        + pairs[number >> 30 & 1023]
+        + pairs[number >> 20 & 1023]
+        + pairs[number >> 10 & 1023]
+        + pairs[number & 1023]
+    )
+
+
+def new(at_us: int) -> str:
+    """A fresh id for a row made at `at_us` (microseconds since 1970)."""
+    return _encode(min(max(at_us // 1_000_000, 0), _SECONDS_LIMIT) << 65 | secrets.randbits(65))
+
+
+def derived(at_us: int, *parts: object) -> str:
+    """The id that these parts always get; rows of one time lie together."""
+    return _encode(min(max(at_us // 1_000_000, 0), _SECONDS_LIMIT) << 65 | _hash(parts) >> 63)
+
+
+def stable(*parts: object) -> str:
+    """Like `derived` where the time may still change, as a run's start does while its spans arrive: all 100 bits are hash."""
+    return _encode(_hash(parts) >> 28)
+
+
+def _hash(parts: tuple[object, ...]) -> int:
+    text = "\x1f".join(map(str, parts))
+    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest())

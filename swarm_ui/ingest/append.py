@@ -1,0 +1,265 @@
+"""Facts of spans, logs and points into the database, in one transaction with the marks that make the worker project them.
+
+The only writer of `spans`, `log_records`, `metric_points`, `trace_links` and `resources`. Raw bulk SQL: every statement names the owner.
+Returning means committed. Order, repetition and splitting of the same spans leave the same rows: of two contents of one span id the
+one that ends later stays, then the one with the larger hash.
+"""
+
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any
+
+from sqlalchemy import Engine
+
+from swarm_ui import clock, ids
+from swarm_ui.ingest import large, payload
+from swarm_ui.ingest.facts import content_hash, document_of, facts_of, more_json
+from swarm_ui.ingest.loose import loose_log
+from swarm_ui.ingest.otlp import LogEntry, Point, SpanRecord
+from swarm_ui.jsontext import clean_text, dump_bytes, dumps
+from swarm_ui.orm import database_text
+from swarm_ui.rawsql import Raw, retrying, transaction
+
+SPAN_COLUMNS = (
+    "userId,traceId,spanId,parentSpanId,taskId,agentId,kind,name,status,startedAt,endedAt,provider,model,inputTokens,outputTokens,"
+    "cachedTokens,cost,errorType,errorMessage,scope,facts,payload,contentHash,arrivedAt"
+)
+_REPLACE_SPAN = (
+    "UPDATE spans SET parentSpanId=?,agentId=NULL,kind=?,name=?,status=?,startedAt=?,endedAt=?,provider=?,model=?,inputTokens=?,"
+    "outputTokens=?,cachedTokens=?,cost=?,errorType=?,errorMessage=?,scope=?,facts=?,payload=?,contentHash=?,arrivedAt=? "
+    "WHERE userId=? AND traceId=? AND spanId=? AND (endedAt<? OR (endedAt=? AND contentHash<?))"
+)
+# Positions in a row of SPAN_COLUMNS.
+_TRACE, _SPAN, _ENDED, _HASH = 1, 2, 10, 22
+
+
+@dataclass(slots=True)
+class Appended:
+    """How many records were new or changed something, and the traces that they touched."""
+
+    new: int = 0
+    traces: list[str] = field(default_factory=list)
+
+
+def append_spans(engine: Engine, owner_id: int, records: list[SpanRecord], arrived_at: int | None = None) -> Appended:
+    """Commits these spans. `arrived_at` (µs) is now unless given. Raises Busy or StorageError: then nothing was stored."""
+    arrived_at = clock.now_us() if arrived_at is None else arrived_at
+    resources: dict[str, dict[str, Any]] = {}
+    rows: dict[tuple[str, str], tuple[Any, ...]] = {}
+    links: set[tuple[int, str, str]] = set()
+    task_ids: dict[str, str] = {}
+    hashes: dict[int, str] = {}
+    for record in records:
+        resource = hashes.get(id(record.resource))
+        if resource is None:
+            resource = hashes[id(record.resource)] = _resource_hash(record.resource)
+            resources[resource] = record.resource
+        facts = facts_of(record)
+        document = document_of(record, resource)
+        found = content_hash(facts, document)
+        key = (facts.trace_id, facts.span_id)
+        earlier = rows.get(key)
+        if earlier is not None and (earlier[_ENDED], earlier[_HASH]) >= (facts.ended_at, found):
+            continue
+        packed = payload.pack(document)
+        if len(packed) > payload.LARGEST_INLINE:
+            packed = payload.stored_at(large.put(owner_id, packed))
+        task_id = task_ids.get(facts.trace_id)
+        if task_id is None:
+            task_id = task_ids[facts.trace_id] = task_id_of(owner_id, facts.trace_id)
+        rows[key] = (
+            owner_id, facts.trace_id, facts.span_id, facts.parent_id, task_id, None, facts.kind, facts.name, facts.status,
+            facts.started_at, facts.ended_at, facts.provider, facts.model, facts.input_tokens, facts.output_tokens,
+            facts.cached_tokens, facts.cost, facts.error_type, facts.error_message, facts.scope, more_json(facts), packed, found,
+            arrived_at,
+        )  # fmt: skip
+        for linked in facts.links:
+            links.add((owner_id, facts.trace_id, linked))
+            links.add((owner_id, linked, facts.trace_id))
+    if not rows:
+        return Appended()
+    # One order for all senders, so that two that overlap wait for each other and do not deadlock.
+    ordered = [rows[key] for key in sorted(rows)]
+    return retrying(lambda: _store_spans(engine, owner_id, ordered, sorted(links), resources, arrived_at))
+
+
+def task_id_of(owner_id: int, trace_id: str) -> str:
+    """The id of the run that this trace is, as long as no link joins it to another."""
+    return ids.stable(owner_id, trace_id, "task")
+
+
+def _store_spans(
+    engine: Engine,
+    owner_id: int,
+    rows: list[tuple[Any, ...]],
+    links: list[tuple[int, str, str]],
+    resources: dict[str, dict[str, Any]],
+    arrived_at: int,
+) -> Appended:
+    with transaction(engine) as raw:
+        fresh, newer = _compare(raw, owner_id, rows)
+        changed = {row[_TRACE] for row in fresh} | {row[_TRACE] for row in newer}
+        if not changed:
+            return Appended()
+        if raw.insert("spans", SPAN_COLUMNS, fresh, ignore=True) not in (len(fresh), -1):
+            # Somebody stored one of them since the comparison (never on SQLite): the rule decides again.
+            newer = newer + fresh
+        if newer:
+            raw.many(_REPLACE_SPAN, [_replacement(row) for row in newer])
+        raw.insert("trace_links", "userId,traceId,linkedTraceId", links, ignore=True)
+        _keep_resources(raw, owner_id, resources)
+        # A linked trace that is here already belongs to the same run from now on.
+        mark_dirty(raw, owner_id, sorted(changed), arrived_at)
+    return Appended(len(fresh) + len(newer), sorted(changed))
+
+
+def _compare(raw: Raw, owner_id: int, rows: list[tuple[Any, ...]]) -> tuple[list[Any], list[Any]]:
+    """(rows that are new, rows that win over the stored ones)."""
+    by_trace: dict[str, list[tuple[Any, ...]]] = {}
+    for row in rows:
+        by_trace.setdefault(row[_TRACE], []).append(row)
+    stored: dict[tuple[str, str], tuple[int, int]] = {}
+    for trace_id, members in by_trace.items():
+        found = raw.rows_in(
+            "SELECT spanId, endedAt, contentHash FROM spans WHERE userId=? AND traceId=? AND spanId IN {}",
+            (owner_id, trace_id),
+            [row[_SPAN] for row in members],
+        )
+        for span_id, ended_at, content in found:
+            stored[trace_id, span_id] = (ended_at, content)
+    if not stored:
+        return rows, []
+    fresh, newer = [], []
+    for row in rows:
+        known = stored.get((row[_TRACE], row[_SPAN]))
+        if known is None:
+            fresh.append(row)
+        elif known < (row[_ENDED], row[_HASH]):
+            newer.append(row)
+    return fresh, newer
+
+
+def _replacement(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    owner_id, trace_id, span_id, parent_id, _task, _agent, *rest = row
+    ended_at, found = row[_ENDED], row[_HASH]
+    return (parent_id, *rest, owner_id, trace_id, span_id, ended_at, ended_at, found)
+
+
+def mark_dirty(raw: Raw, owner_id: int, trace_ids: list[str], at: int) -> None:
+    """A new generation for each trace; one that was set aside gets another chance. `at` (µs) is when it became dirty."""
+    raw.upsert(
+        "trace_dirty",
+        "userId,traceId,generation,dirtyAt,dueAt,attempts",
+        "userId,traceId",
+        "generation=generation+1,attempts=0,error=NULL",
+        [(owner_id, trace_id, 1, at, at, 0) for trace_id in trace_ids],
+    )
+
+
+
+
+def _resource_hash(resource: dict[str, Any]) -> str:
+    return blake2b(dump_bytes(resource), digest_size=8).hexdigest()
+
+
+def _keep_resources(raw: Raw, owner_id: int, resources: dict[str, dict[str, Any]]) -> None:
+    rows = [(owner_id, found, dumps(resource)) for found, resource in resources.items()]
+    raw.insert("resources", "userId,hash,attributes", rows, ignore=True)
+
+
+def append_logs(engine: Engine, owner_id: int, entries: list[LogEntry], arrived_at: int | None = None) -> Appended:
+    """Commits these log records. Those with a trace wait for its projection; the others become execution logs at once."""
+    arrived_at = clock.now_us() if arrived_at is None else arrived_at
+    rows: dict[tuple[str, str], tuple[Any, ...]] = {}
+    loose: dict[str, tuple[Any, ...]] = {}
+    for entry in entries:
+        document = dump_bytes(
+            {"attributes": entry.attributes, "body": entry.body, "severity_text": entry.severity_text}
+        )
+        service = clean_text(str(entry.resource.get("service.name") or ""), 255)
+        digest = blake2b(document, digest_size=16)
+        digest.update(f"{entry.span_id}\x1f{entry.at}\x1f{entry.severity}\x1f{entry.event_name}\x1f{service}".encode("utf-8", "replace"))
+        found = digest.hexdigest()
+        packed = payload.pack(document)
+        if len(packed) > payload.LARGEST_INLINE:
+            packed = payload.stored_at(large.put(owner_id, packed))
+        scope = clean_text("@".join(entry.scope), 255) if any(entry.scope) else None
+        rows[entry.trace_id, found] = (
+            owner_id, entry.trace_id, entry.span_id, found, entry.at or arrived_at, entry.severity,
+            clean_text(entry.event_name, 255) or None, service, scope, packed, arrived_at,
+        )  # fmt: skip
+        if not entry.trace_id:
+            loose[found] = loose_log(owner_id, found, entry, entry.at or arrived_at, arrived_at)
+    if not rows:
+        return Appended()
+    ordered = [rows[key] for key in sorted(rows)]
+    return retrying(lambda: _store_logs(engine, owner_id, ordered, loose, arrived_at))
+
+
+LOG_RECORD_COLUMNS = "userId,traceId,spanId,hash,at,severity,eventName,serviceName,scope,payload,arrivedAt"
+EXECUTION_LOG_COLUMNS = "id,userId,taskId,agentId,eventType,level,message,metadata,at,spanId,createdAt,updatedAt"
+
+
+def _store_logs(
+    engine: Engine, owner_id: int, rows: list[tuple[Any, ...]], loose: dict[str, tuple[Any, ...]], arrived_at: int
+) -> Appended:
+    by_trace: dict[str, list[str]] = {}
+    for row in rows:
+        by_trace.setdefault(row[1], []).append(row[3])
+    with transaction(engine) as raw:
+        known: set[tuple[str, str]] = set()
+        for trace_id, hashes in by_trace.items():
+            statement = "SELECT hash FROM log_records WHERE userId=? AND traceId=? AND hash IN {}"
+            known.update((trace_id, found) for (found,) in raw.rows_in(statement, (owner_id, trace_id), hashes))
+        fresh = [row for row in rows if (row[1], row[3]) not in known]
+        if not fresh:
+            return Appended()
+        raw.insert("log_records", LOG_RECORD_COLUMNS, fresh, ignore=True)
+        raw.insert(
+            "execution_logs", EXECUTION_LOG_COLUMNS, [loose[row[3]] for row in fresh if not row[1]], ignore=True
+        )
+        changed = sorted({row[1] for row in fresh if row[1]})
+        mark_dirty(raw, owner_id, changed, arrived_at)
+    return Appended(len(fresh), changed)
+
+
+def append_points(engine: Engine, owner_id: int, points: list[Point], arrived_at: int | None = None) -> Appended:
+    """Commits the newest point of each series. They are shown as what the client reports, and added to nothing."""
+    arrived_at = clock.now_us() if arrived_at is None else arrived_at
+    newest: dict[str, Point] = {}
+    for point in points:
+        series = _series(point)
+        if series not in newest or newest[series].at <= point.at:
+            newest[series] = point
+    if not newest:
+        return Appended()
+    return retrying(lambda: _store_points(engine, owner_id, newest, arrived_at))
+
+
+def _series(point: Point) -> str:
+    named = [point.resource.get("service.name"), point.name, point.unit, point.kind, sorted(point.attributes.items(), key=str)]
+    return blake2b(dump_bytes(named), digest_size=32).hexdigest()
+
+
+def _store_points(engine: Engine, owner_id: int, newest: dict[str, Point], arrived_at: int) -> Appended:
+    columns = "userId,series,serviceName,name,unit,kind,cumulative,attributes,startedAt,at,count,value,receivedAt"
+    change = "UPDATE metric_points SET startedAt=?,at=?,count=?,value=?,receivedAt=? WHERE userId=? AND series=? AND at<?"
+    with transaction(engine) as raw:
+        statement = "SELECT series FROM metric_points WHERE userId=? AND series IN {}"
+        known = {found for (found,) in raw.rows_in(statement, (owner_id,), sorted(newest))}
+        fresh, newer = [], []
+        for series, point in sorted(newest.items()):
+            started_at = database_text(point.started_at) if point.started_at else None
+            at, received = database_text(point.at or arrived_at), database_text(arrived_at)
+            count = min(point.count, 2_000_000_000) if point.count is not None else None
+            if series in known:
+                newer.append((started_at, at, count, point.value, received, owner_id, series, at))
+            else:
+                fresh.append((
+                    owner_id, series, clean_text(str(point.resource.get("service.name") or ""), 255), clean_text(point.name, 255),
+                    clean_text(point.unit, 64) or None, point.kind, point.cumulative, dumps(point.attributes), started_at, at,
+                    count, point.value, received,
+                ))  # fmt: skip
+        raw.insert("metric_points", columns, fresh, ignore=True)
+        raw.many(change, newer)
+    return Appended(len(newest))

@@ -1,0 +1,434 @@
+"""What one span says of itself: the facts that the projection works on. No database, no other span.
+
+`Facts` becomes a row of `spans`; what has no column there goes into its JSON column `facts` under the short keys below.
+
+    svc service · ag agent that it names · inv 1 if it is an invocation of that agent · gen 1 if that name is a framework's word ·
+    imp 1 if only the span's name gives it ·
+    wf workflow · ses session · tl tool · call tool call id · to whom it hands over · pa agent that called this one ·
+    snd, rcp, mt, mid a message's sender, recipient, type and id · calls names of the tools that the model chose ·
+    tot total tokens where only they are known · fw framework · ev 1 for an evaluation · rem 1 if the parent is remote · smp 1 for sample data ·
+    lk linked trace ids · cr 1 for create_agent
+"""
+
+import re
+from hashlib import blake2b
+from typing import Any
+
+from swarm_ui.ingest import conventions as c
+from swarm_ui.ingest.otlp import SpanRecord
+from swarm_ui.jsontext import clean_text, dump_bytes, loads
+
+# In the place of a hand-off's destination that was not recorded.
+SOMEBODY = "?"
+_LARGEST_COUNT = 2_000_000_000
+_STATUS = ("unset", "ok", "error")
+_frameworks: dict[tuple[str, str], str] = {}
+
+
+class Facts:
+    __slots__ = (
+        "trace_id", "span_id", "parent_id", "kind", "name", "status", "started_at", "ended_at", "provider", "model",
+        "input_tokens", "output_tokens", "cached_tokens", "cost", "error_type", "error_message", "scope", "more", "links",
+    )  # fmt: skip
+
+
+def facts_of(record: SpanRecord) -> Facts:
+    attributes = record.attributes
+    facts = Facts()
+    facts.trace_id, facts.span_id, facts.parent_id = record.trace_id, record.span_id, record.parent_id
+    facts.started_at, facts.ended_at = record.started_at, record.ended_at
+    facts.name = clean_text(record.name, 255) or "(no name)"
+    facts.status = _STATUS[record.status]
+    if "{" in facts.name and (shown := record.attributes.get(c.SHOWN_NAME)):
+        facts.name = clean_text(_string(shown), 255)
+    more: dict[str, Any] = {}
+    facts.more = more
+    if service := _string(record.resource.get("service.name")):
+        more["svc"] = clean_text(service, 255)
+    if record.resource.get(c.SAMPLE):
+        more["smp"] = 1
+    operation = _string(attributes.get("gen_ai.operation.name"))
+    kind = _kind(attributes, operation)
+    if kind == "llm" and c.PRIVATE_METHOD.search(facts.name) and _first(attributes, (*c.INPUT_TOKENS, *c.OUTPUT_TOKENS)) is None:
+        kind = "step"
+    facts.kind = kind
+
+    scope_name, scope_version = record.scope
+    facts.scope = clean_text(f"{scope_name}@{scope_version}", 255) if scope_name or scope_version else None
+
+    _read_usage(facts, attributes, kind)
+    _read_error(facts, record, attributes)
+    _read_agent(facts, record, attributes, operation)
+    if kind == "tool":
+        _read_tool(more, record, attributes)
+    elif kind == "llm":
+        _read_model(facts, attributes)
+        if calls := _tool_calls(attributes):
+            more["calls"] = calls
+    if kind != "step" and (framework := _framework(scope_name)):
+        more["fw"] = framework
+    _read_message(more, attributes)
+    if session := _first(attributes, c.SESSION):
+        more["ses"] = clean_text(session, 255)
+    if attributes.get("openinference.span.kind") in c.EVALUATION or operation in c.EVALUATION:
+        more["ev"] = 1
+    if record.remote_parent:
+        more["rem"] = 1
+    facts.links = sorted({
+        link["traceId"] for link in record.links
+        if link["traceId"] != record.trace_id and len(link["traceId"]) == 32 and link["traceId"].strip("0")
+    })  # fmt: skip
+    if facts.links:
+        more["lk"] = facts.links
+    return facts
+
+
+def document_of(record: SpanRecord, resource: str) -> bytes:
+    """What is packed, as JSON: all that the span carried. `resource` is the hash under which its resource is kept."""
+    document: dict[str, Any] = {"attributes": record.attributes, "resource": resource}
+    if record.events:
+        document["events"] = record.events
+    if record.links:
+        document["links"] = record.links
+    if record.status_message:
+        document["status_message"] = record.status_message
+    if record.dropped:
+        document["dropped"] = record.dropped
+    return dump_bytes(document)
+
+
+def content_hash(facts: Facts, document: bytes) -> int:
+    """63 bits of everything that the span says, equal for equal content however it was encoded."""
+    digest = blake2b(document, digest_size=8, key=facts.status.encode())
+    digest.update(f"{facts.name}\x1f{facts.parent_id}\x1f{facts.started_at}\x1f{facts.ended_at}\x1f{facts.scope}".encode())
+    return int.from_bytes(digest.digest()) >> 1
+
+
+def _kind(attributes: dict[str, Any], operation: str) -> str:
+    if found := attributes.get("openinference.span.kind"):
+        kind = c.OPENINFERENCE_KIND.get(str(found).upper(), "step")
+        # OpenTelemetry's own word is the more exact one where a library sends both.
+        return kind if kind != "step" else c.GENAI_OPERATION.get(operation, kind)
+    if found := attributes.get("traceloop.span.kind"):
+        return c.TRACELOOP_KIND.get(str(found), "step")
+    if operation:
+        if kind := c.GENAI_OPERATION.get(operation):
+            return kind
+        for stem, kind in c.OPERATION_STEMS:
+            if stem.search(operation):
+                # "execute_event_loop_cycle" and the like: an LLM call has a model or usage to show.
+                return kind
+        return "step"
+    if vercel := _string(attributes.get("ai.operationId")):
+        if vercel == "ai.toolCall":
+            return "tool"
+        if c.VERCEL_LLM.match(vercel):
+            return "llm"
+        if c.VERCEL_AGENT.match(vercel):
+            return "agent" if _first(attributes, c.CALLER_NAME) else "step"
+        return "step"
+    if attributes.get("llm.request.type"):
+        return "llm"
+    if _first(attributes, ("gen_ai.tool.name", "ai.toolCall.name")):
+        return "tool"
+    if attributes.get("workflow.name") or attributes.get("gen_ai.workflow.name"):
+        return "workflow"
+    if _first(attributes, ("gen_ai.system", "gen_ai.provider.name")) and _first(attributes, MODEL_OR_USAGE):
+        return "llm"
+    return "step"
+
+
+MODEL_OR_USAGE = ("gen_ai.request.model", "gen_ai.response.model", *c.INPUT_TOKENS)
+
+
+def _read_usage(facts: Facts, attributes: dict[str, Any], kind: str) -> None:
+    get = attributes.get
+    input_tokens, output_tokens = _count(_first(attributes, c.INPUT_TOKENS)), _count(_first(attributes, c.OUTPUT_TOKENS))
+    total = _count(_first(attributes, c.TOTAL_TOKENS))
+    if facts.status == "error" and not input_tokens and not output_tokens and not total:
+        # A failed call that reports zeros has measured nothing.
+        input_tokens = output_tokens = total = None
+    facts.input_tokens, facts.output_tokens = input_tokens, output_tokens
+    facts.cached_tokens = _count(_first(attributes, c.CACHED_TOKENS)) if input_tokens is not None else None
+    if total is not None and input_tokens is None and output_tokens is None:
+        facts.more["tot"] = total
+    facts.model = facts.provider = None
+    cost = _number(_first(attributes, c.COST))
+    if cost is None:
+        for one, other in c.COST_PARTS:
+            parts = _number(get(one)), _number(get(other))
+            if parts != (None, None):
+                cost = (parts[0] or 0.0) + (parts[1] or 0.0)
+                break
+    facts.cost = round(cost, 8) if cost is not None and 0 <= cost < 10_000_000 else None
+    if kind != "llm" and (input_tokens is not None or output_tokens is not None):
+        _read_model(facts, attributes)
+
+
+def _read_model(facts: Facts, attributes: dict[str, Any]) -> None:
+    model = _string(_first(attributes, c.MODEL))
+    if not model and (parameters := attributes.get("llm.invocation_parameters")):
+        # Failed calls of some libraries name the model only here.
+        found = _parsed(parameters)
+        model = _string(found.get("model") or found.get("model_name")) if isinstance(found, dict) else ""
+    facts.model = clean_text(model, 255) if model and model != "unknown" else None
+    provider = _string(_first(attributes, c.PROVIDER))
+    facts.provider = clean_text(provider.lower(), 255) if provider else None
+
+
+def _read_error(facts: Facts, record: SpanRecord, attributes: dict[str, Any]) -> None:
+    facts.error_type = facts.error_message = None
+    if record.status != 2:
+        return
+    kind = message = ""
+    for event in record.events:
+        if event["name"] == "exception":
+            kind = _string(event["attributes"].get("exception.type"))
+            message = _string(event["attributes"].get("exception.message"))
+            break
+    kind = kind or _string(_first(attributes, c.ERROR_TYPE))
+    message = message or record.status_message or _string(_first(attributes, c.ERROR_MESSAGE))
+    if kind and c.CONTROL_FLOW.search(kind):
+        facts.status = "ok"  # raised to steer the graph, not because something went wrong
+        return
+    facts.error_type = clean_text(kind, 255) if kind else None
+    facts.error_message = clean_text(message, 8_000) if message else None
+
+
+def _read_agent(facts: Facts, record: SpanRecord, attributes: dict[str, Any], operation: str) -> None:
+    more, kind = facts.more, facts.kind
+    name = _string(_first(attributes, c.AGENT_NAME))
+    if kind == "workflow" or operation == "invoke_workflow":
+        # A whole run. In the newest convention its name stands where an agent's stands otherwise.
+        workflow = _first(attributes, c.WORKFLOW_NAME) or (operation == "invoke_workflow" and name) or _first(attributes, c.ENTITY_NAME)
+        more["wf"] = clean_text(_string(workflow) or readable(record.name) or record.name, 255)
+        return
+    if operation == "create_agent":
+        more["cr"] = 1
+        return
+    graph_node = _graph_node(attributes)
+    if kind == "agent":
+        more["inv"] = 1
+        if not name and attributes.get("traceloop.span.kind"):
+            name = _string(_first(attributes, c.ENTITY_NAME))
+        if not name:
+            node = _string(_first(attributes, c.AGENT_NODE))
+            name = node if node and not _opaque(node) else ""
+        if not name:
+            name = _string(_first(attributes, c.CALLER_NAME)) if "ai.operationId" in attributes else ""
+        if not name and graph_node:
+            name = graph_node
+        if not name:
+            name = readable(record.name)
+            more["imp"] = 1
+        if _opaque(name):
+            name = ""
+        if not name or c.GENERIC_NAME.match(name):
+            more["gen"] = 1
+        if parent := _string(_first(attributes, c.PARENT_AGENT)):
+            if not _opaque(parent):
+                more["pa"] = clean_text(parent, 255)
+    else:
+        if not name and "ai.operationId" in attributes:
+            name = _string(_first(attributes, c.CALLER_NAME))
+        name = name or graph_node
+        if name and (_opaque(name) or c.GENERIC_NAME.match(name)):
+            name = ""
+    if name:
+        more["ag"] = clean_text(name, 255)
+
+
+def _graph_node(attributes: dict[str, Any]) -> str:
+    """The node of the outermost graph in LangGraph's name space: `research_specialist:<uuid>|agent:<uuid>`."""
+    metadata = attributes.get("metadata")
+    if not isinstance(metadata, str) or "checkpoint_ns" not in metadata:
+        return ""
+    found = _NAMESPACE.search(metadata)
+    return found[1] if found else ""
+
+
+_NAMESPACE = re.compile(r'"langgraph_checkpoint_ns": ?"([^":|]+):')
+_DESTINATION = re.compile(r'"__handoff_destination": ?"([^"]+)"')
+
+
+def _read_tool(more: dict[str, Any], record: SpanRecord, attributes: dict[str, Any]) -> None:
+    tool = _string(_first(attributes, c.TOOL_NAME))
+    if not tool and attributes.get("traceloop.span.kind"):
+        tool = _string(_first(attributes, c.ENTITY_NAME))
+    tool = tool or readable(record.name) or record.name
+    more["tl"] = clean_text(tool, 255)
+    if call := _string(_first(attributes, c.TOOL_CALL_ID)):
+        more["call"] = clean_text(call, 255)
+    metadata = attributes.get("metadata")
+    if isinstance(metadata, str) and (found := _DESTINATION.search(metadata)):
+        more["to"] = clean_text(found[1], 255)
+    elif destination := handed_to(tool, _first(attributes, c.TOOL_ARGUMENTS)):
+        more["to"] = clean_text(destination, 255)
+    elif c.HANDOFF_WORD.search(_string(attributes.get("gen_ai.operation.name"))):
+        more["to"] = SOMEBODY
+
+
+def handed_to(tool: str, arguments: Any) -> str:
+    """Whom a tool gives the work to: "" for an ordinary tool, SOMEBODY where it hands over and does not say to whom."""
+    found = c.HANDOFF.match(tool)
+    if not found:
+        return ""
+    said = (found["to"] or found["asked"] or "").strip()
+    if said and c.PERSON.match(said):
+        return ""
+    if said and not c.ANYBODY.match(said):
+        return said
+    parsed = _parsed(arguments)
+    if isinstance(parsed, dict):
+        inner = parsed.get("kwargs")
+        for holder in (parsed, inner if isinstance(inner, dict) else {}):
+            for key in c.HANDOFF_ARGUMENTS:
+                value = holder.get(key)
+                if isinstance(value, str) and 0 < len(value) <= 200:
+                    return value
+    return SOMEBODY if said or c.HANDOFF_WORD.match(tool) else ""
+
+
+def _tool_calls(attributes: dict[str, Any]) -> list[str]:
+    """Names of the tools that a model's answer asks for; a hand-off carries its destination: `tool>destination`."""
+    names: list[str] = []
+    for index in range(4):
+        prefix = f"llm.output_messages.{index}.message."
+        if prefix + "role" not in attributes:
+            break
+        for number in range(16):
+            name = attributes.get(f"{prefix}tool_calls.{number}.tool_call.function.name")
+            if not name:
+                break
+            names.append(_call(name, attributes.get(f"{prefix}tool_calls.{number}.tool_call.function.arguments")))
+    if names:
+        return names[:16]
+    output = attributes.get("gen_ai.output.messages")
+    if output and (not isinstance(output, str) or "tool_call" in output):
+        for message in _parsed(output) or ():
+            for part in (message.get("parts") or ()) if isinstance(message, dict) else ():
+                if isinstance(part, dict) and part.get("type") == "tool_call" and part.get("name"):
+                    names.append(_call(part["name"], part.get("arguments")))
+        return names[:16]
+    if calls := attributes.get("ai.response.toolCalls"):
+        for call in _parsed(calls) or ():
+            if isinstance(call, dict) and call.get("toolName"):
+                names.append(_call(call["toolName"], call.get("input", call.get("args"))))
+        return names[:16]
+    for number in range(16):
+        name = attributes.get(f"gen_ai.completion.0.tool_calls.{number}.name")
+        if not name:
+            break
+        names.append(_call(name, attributes.get(f"gen_ai.completion.0.tool_calls.{number}.arguments")))
+    return names
+
+
+def _call(name: Any, arguments: Any) -> str:
+    text = clean_text(str(name), 200)
+    destination = handed_to(text, arguments)
+    return f"{text}>{clean_text(destination, 200)}" if destination else text
+
+
+def _read_message(more: dict[str, Any], attributes: dict[str, Any]) -> None:
+    sender, recipient = _first(attributes, c.SENDER), _first(attributes, c.RECIPIENT)
+    if not sender or not isinstance(sender, str):
+        return
+    more["snd"] = clean_text(without_uuid(sender), 255)
+    if isinstance(recipient, str) and recipient:
+        more["rcp"] = clean_text(without_uuid(recipient), 255)
+    if kind := _first(attributes, c.MESSAGE_TYPE):
+        more["mt"] = clean_text(str(kind), 64)
+    context = attributes.get("message_context")
+    if isinstance(context, str) and (found := _MESSAGE_ID.search(context)):
+        more["mid"] = found[1]
+
+
+_MESSAGE_ID = re.compile(r'"message_id": ?"([^"]{1,64})"')
+
+
+def _framework(scope: str) -> str:
+    if scope in c.SCOPE_NAMES:
+        return c.SCOPE_NAMES[scope]
+    known = _frameworks.get((scope, ""))
+    if known is None:
+        known = c.SCOPE_SUFFIX.sub("", c.SCOPE_PREFIX.sub("", scope)) or scope
+        known = clean_text(known, 255)
+        if len(_frameworks) < 1000:
+            _frameworks[scope, ""] = known
+    return known
+
+
+def readable(span_name: str) -> str:
+    """The name that a span's name carries: "agent_run [hello_agent]", "Researcher._execute_core", "invoke_agent triage"; "" if none."""
+    name = span_name.strip()
+    if found := c.BRACKETED.search(name):
+        return without_uuid(found[1].strip())
+    name = c.SPAN_NAME_PREFIX.sub("", name)
+    name = c.SPAN_NAME_SUFFIX.sub("", name)
+    if c.COUNTER.search(name):
+        return ""  # "iteration-3", "agent.react.update-18": one of a series, not a name
+    return without_uuid(name)
+
+
+def without_uuid(name: str) -> str:
+    return c.UUID.sub("", name) if len(name) >= 32 else name
+
+
+def _opaque(name: str) -> bool:
+    """An id where a name should be: it is new in every process, or says nothing to a reader."""
+    return bool(_OPAQUE.match(name))
+
+
+_OPAQUE = re.compile(r"^[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}$|^[0-9a-f]{12,64}$", re.IGNORECASE)
+
+
+def _first(attributes: dict[str, Any], keys: tuple[str, ...]) -> Any:
+    for key in keys:
+        value = attributes.get(key)
+        if value is not None and value != "":
+            return value
+    return None
+
+
+def _string(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return "" if value is None else str(value)
+
+
+def _count(value: Any) -> int | None:
+    if value is None or isinstance(value, bool):
+        return None
+    if not isinstance(value, int):
+        try:
+            value = int(float(value))
+        except (TypeError, ValueError, OverflowError):
+            return None
+    return value if 0 <= value <= _LARGEST_COUNT else None
+
+
+def _number(value: Any) -> float | None:
+    if value is None or isinstance(value, bool):
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if number == number and abs(number) != float("inf") else None
+
+
+def _parsed(value: Any) -> Any:
+    """A JSON string's value, or the value itself."""
+    if not isinstance(value, str):
+        return value
+    text = value.lstrip()
+    if text[:1] not in ("{", "["):
+        return None
+    try:
+        return loads(text)
+    except ValueError:
+        return None
+
+
+def more_json(facts: Facts) -> str:
+    return dump_bytes(facts.more).decode()

@@ -1,0 +1,57 @@
+"""JSON and text that every database takes: no NaN, no lone surrogate, no NUL."""
+
+import math
+from typing import Any
+
+import orjson
+
+_OPTIONS = orjson.OPT_NON_STR_KEYS
+
+
+def dumps(value: Any) -> str:
+    return dump_bytes(value).decode()
+
+
+def dump_bytes(value: Any) -> bytes:
+    """Compact UTF-8. NaN and infinities become null, lone surrogates U+FFFD, integers past 64 bits decimal strings."""
+    try:
+        return orjson.dumps(value, option=_OPTIONS)
+    except (orjson.JSONEncodeError, RecursionError):
+        return orjson.dumps(clean(value), option=_OPTIONS)
+
+
+loads = orjson.loads
+
+
+def clean(value: Any, depth: int = 0) -> Any:
+    """The nearest value that JSON can hold; what lies deeper than 64 levels is cut with a mark."""
+    if isinstance(value, str):
+        return clean_text(value, None)
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return value if -(1 << 63) <= value < 1 << 63 else str(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if depth > 64:
+        return "… (nested too deeply)"
+    if isinstance(value, dict):
+        return {clean_text(str(key), None): clean(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [clean(item, depth + 1) for item in value]
+    if isinstance(value, bytes):
+        return value.hex()
+    return clean_text(str(value), None)
+
+
+def clean_text(text: str, limit: int | None) -> str:
+    """Text for a column: lone surrogates and NUL become U+FFFD, cut to `limit` characters with an ellipsis."""
+    if limit is not None and len(text) > limit:
+        text = text[: limit - 1] + "…"
+    if "\x00" in text:
+        text = text.replace("\x00", "\ufffd")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text

@@ -1,0 +1,77 @@
+"""Live pages poll; most of the time the answer is 304 and costs one small read.
+
+Each owner's space has a version that grows in the transaction of every change (`bump`). `@live` makes an ETag of it, so a page that
+polls is rendered again only when something changed.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from hashlib import blake2b
+from typing import Any
+
+from flask import current_app, g, make_response, request
+from flask_login import current_user
+from sqlalchemy import Connection, event, text
+from sqlalchemy.orm import Session
+
+from swarm_ui.extensions import db
+from swarm_ui.tenancy import Owned
+
+
+def space_version(owner_id: int) -> int:
+    statement = text("SELECT version FROM space_versions WHERE ownerId = :owner")
+    return db.session.execute(statement, {"owner": owner_id}).scalar() or 0
+
+
+def bump(connection: Connection | Session, owner_id: int) -> None:
+    """Say that this owner's data changed, in the transaction that changes it."""
+    params = {"owner": owner_id}
+    changed = connection.execute(text("UPDATE space_versions SET version = version + 1 WHERE ownerId = :owner"), params)
+    if changed.rowcount == 0:  # type: ignore[union-attr]
+        dialect = connection.get_bind().dialect if isinstance(connection, Session) else connection.dialect
+        ignore = "OR IGNORE" if dialect.name == "sqlite" else "IGNORE"
+        connection.execute(text(f"INSERT {ignore} INTO space_versions (ownerId, version) VALUES (:owner, 1)"), params)
+
+
+def live(view: Callable[..., Any]) -> Callable[..., Any]:
+    """For a GET view: answers 304 when nothing of this owner changed since the ETag that the client holds.
+
+    Page and fragment of one URL share the tag, so a page can hand its own to the poller (`data-etag`).
+    """
+
+    @wraps(view)
+    def conditional(*args: Any, **kwargs: Any) -> Any:
+        g.etag = tag = _tag()
+        if request.headers.get("HX-Request") and tag in request.if_none_match:
+            response = current_app.response_class(status=304)
+        else:
+            response = make_response(view(*args, **kwargs))
+        if response.status_code in (200, 304):
+            response.set_etag(tag)
+            response.headers["Cache-Control"] = "private, no-cache"
+            response.vary.add("HX-Request")
+        return response
+
+    return conditional
+
+
+def _tag() -> str:
+    person = getattr(current_user, "id", 0)
+    facts = (space_version(g.owner_id), g.owner_id, person, request.full_path, current_app.config["VERSION"])
+    return blake2b(repr(facts).encode(), digest_size=9).hexdigest()
+
+
+@event.listens_for(Session, "after_flush")
+def _note_change(session: Session, _context: Any) -> None:
+    if any(isinstance(row, Owned) for row in (*session.new, *session.dirty, *session.deleted)):
+        session.info["space_changed"] = True
+
+
+@event.listens_for(Session, "before_commit")
+def _bump_on_commit(session: Session) -> None:
+    session.flush()
+    owner_id = session.info.get("owner_id")
+    if session.info.pop("space_changed", False) and owner_id is not None:
+        bump(session, owner_id)
+
+

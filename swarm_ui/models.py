@@ -1,0 +1,49 @@
+"""Imports every feature's models, for migrations and the shell."""
+
+from swarm_ui.accounts.models import ApiKey, LoginLink, Membership, SpaceVersion, User
+from swarm_ui.agents.models import Agent, AgentConfiguration
+from swarm_ui.alerts.models import Alert
+from swarm_ui.ingest.models import LogRecord, Resource, Span, TraceDirty, TraceLink
+from swarm_ui.integrations.models import Integration, LlmProvider
+from swarm_ui.metrics.models import Metric, MetricPoint
+from swarm_ui.tasks.models import (
+    ConsensusResult,
+    ExecutionHistory,
+    ExecutionLog,
+    Message,
+    Task,
+    TaskAgent,
+    TaskTrace,
+)
+from swarm_ui.worker.models import WorkerSeen
+from swarm_ui.workflows.models import Workflow, WorkflowTemplate
+
+__all__ = [
+    "Agent",
+    "AgentConfiguration",
+    "Alert",
+    "ApiKey",
+    "ConsensusResult",
+    "ExecutionHistory",
+    "ExecutionLog",
+    "Integration",
+    "LlmProvider",
+    "LogRecord",
+    "LoginLink",
+    "Membership",
+    "Message",
+    "Metric",
+    "MetricPoint",
+    "SpaceVersion",
+    "Resource",
+    "Span",
+    "Task",
+    "TaskAgent",
+    "TaskTrace",
+    "TraceDirty",
+    "TraceLink",
+    "User",
+    "WorkerSeen",
+    "Workflow",
+    "WorkflowTemplate",
+]

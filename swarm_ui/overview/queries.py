@@ -1,0 +1,276 @@
+"""What the first page shows. The number of statements is fixed; counts, buckets and percentiles are made by the database."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from sqlalchemy import Float, String, and_, case, cast, exists, func, select
+from sqlalchemy.orm import aliased
+
+from swarm_ui import clock
+from swarm_ui.agents.models import Agent
+from swarm_ui.aggregates import hours_since, percentile, rank_of
+from swarm_ui.extensions import db
+from swarm_ui.overview.sparks import bars
+from swarm_ui.tasks.models import Task
+from swarm_ui.workflows.models import Workflow
+
+HOURS = 24
+DAY = timedelta(hours=HOURS)
+# A clock of an agent may be ahead of ours: a run "of the next minutes" belongs to this hour.
+AHEAD = timedelta(hours=1)
+CELLS = 24
+ENDED_BADLY = ("failed", "timeout")
+MANY = 1000
+
+
+class SpaceFacts(NamedTuple):
+    has_data: bool
+    has_sample: bool
+
+
+def space_facts() -> SpaceFacts:
+    agents = exists(select(Agent.id))
+    tasks = exists(select(Task.id))
+    sample_agents = exists(select(Agent.id).where(Agent.origin == "sample"))
+    sample_workflows = exists(select(Workflow.id).where(Workflow.origin == "sample"))
+    found = db.session.execute(select(agents, tasks, sample_agents, sample_workflows)).one()
+    return SpaceFacts(bool(found[0] or found[1]), bool(found[2] or found[3]))
+
+
+# The last 24 hours against the 24 hours before.
+
+
+@dataclass
+class Period:
+    runs: int = 0
+    completed: int = 0
+    failed: int = 0
+    timed_out: int = 0
+    cost: float | None = None
+    tokens: int | None = None
+    p95: int | None = None
+
+    @property
+    def ended_badly(self) -> int:
+        return self.failed + self.timed_out
+
+    @property
+    def success(self) -> float | None:
+        """Percent of the runs that ended."""
+        ended = self.completed + self.ended_badly
+        return 100 * self.completed / ended if ended else None
+
+    def add(self, hour: "Period") -> None:
+        for name in ("runs", "completed", "failed", "timed_out"):
+            setattr(self, name, getattr(self, name) + getattr(hour, name))
+        for name in ("cost", "tokens"):
+            if getattr(hour, name) is not None:
+                setattr(self, name, (getattr(self, name) or 0) + getattr(hour, name))
+
+
+@dataclass
+class Pulse:
+    now: Period = field(default_factory=Period)
+    before: Period = field(default_factory=Period)
+    hours: list[Period] = field(default_factory=list)  # 24, oldest first
+    hours_before: list[Period] = field(default_factory=list)
+
+
+def pulse() -> Pulse:
+    start = clock.now() - 2 * DAY
+    recent = and_(Task.started_at >= start, Task.started_at < clock.now() + AHEAD)
+    hours = [Period() for _ in range(2 * HOURS)]
+    for row in db.session.execute(_sums_by_hour(start, recent)):
+        hour = min(row.hour, 2 * HOURS - 1)
+        hours[hour].add(Period(row.runs, row.completed, row.failed, row.timed_out, row.cost, row.tokens))
+    found = Pulse(hours=hours[HOURS:], hours_before=hours[:HOURS])
+    for hour in found.hours:
+        found.now.add(hour)
+    for hour in found.hours_before:
+        found.before.add(hour)
+    for period, p95 in db.session.execute(_p95_by_period(recent)):
+        (found.now if period else found.before).p95 = p95
+    for hour, p95 in db.session.execute(_p95_by_hour(start, recent)):
+        hours[min(hour, 2 * HOURS - 1)].p95 = p95
+    return found
+
+
+def _sums_by_hour(start: datetime, recent: Any) -> Any:
+    hour = hours_since(start, Task.started_at).label("hour")
+    return (
+        select(
+            hour,
+            func.count().label("runs"),
+            _count(Task.status == "completed").label("completed"),
+            _count(Task.status == "failed").label("failed"),
+            _count(Task.status == "timeout").label("timed_out"),
+            func.sum(Task.estimated_cost).label("cost"),
+            func.sum(Task.token_usage).label("tokens"),
+        )
+        .where(recent)
+        .group_by(hour)
+    )
+
+
+def _p95_by_hour(start: datetime, recent: Any) -> Any:
+    hour = hours_since(start, Task.started_at)
+    inner = _ranked_durations(recent, hour.label("bucket"))
+    return select(inner.c.bucket, percentile(inner, 95, "execution_time")).group_by(inner.c.bucket)
+
+
+def _p95_by_period(recent: Any) -> Any:
+    is_now = case((Task.started_at >= clock.now() - DAY, 1), else_=0)
+    inner = _ranked_durations(recent, is_now.label("bucket"))
+    return select(inner.c.bucket, percentile(inner, 95, "execution_time")).group_by(inner.c.bucket)
+
+
+def _ranked_durations(recent: Any, bucket: Any) -> Any:
+    ended = Task.status.in_(("completed", *ENDED_BADLY))
+    return (
+        select(bucket, Task.execution_time, *rank_of(Task.execution_time, bucket.element))
+        .where(recent, ended, Task.execution_time.is_not(None))
+        .subquery()
+    )
+
+
+def _count(condition: Any) -> Any:
+    return func.sum(case((condition, 1), else_=0))
+
+
+# Agents, worst first.
+
+
+def worst_agents() -> list[Any]:
+    statement = (
+        select(Agent.id, Agent.name, Agent.health_score, Agent.condition, Agent.type, Agent.last_progress_at)
+        .order_by(Agent.health_score.is_(None), Agent.health_score, Agent.name, Agent.id)
+        .limit(CELLS)
+    )
+    return list(db.session.execute(statement))
+
+
+def condition_counts() -> dict[str, int]:
+    statement = select(func.coalesce(Agent.condition, "new"), func.count()).group_by(func.coalesce(Agent.condition, "new"))
+    return dict(db.session.execute(statement).tuples().all())
+
+
+# Runs.
+
+
+def running_now() -> list[Any]:
+    """The runs that have not ended, newest first, with what their workflow's runs usually take."""
+    usual = (
+        select(Task.workflow_id, func.avg(Task.execution_time, type_=Float).label("usual"))
+        .where(Task.status == "completed", Task.started_at >= clock.now() - DAY)
+        .group_by(Task.workflow_id)
+        .having(func.count() >= 3)
+        .subquery()
+    )
+    statement = (
+        select(Task.id, Task.name, Task.started_at, Task.agent_count, Task.estimated_cost, Task.workflow_id)
+        .add_columns(Workflow.name.label("workflow"), usual.c.usual, func.count().over().label("total"))
+        .outerjoin(Workflow, Workflow.id == Task.workflow_id)
+        .outerjoin(usual, usual.c.workflow_id == Task.workflow_id)
+        .where(Task.status == "running")
+        .order_by(Task.started_at.desc(), Task.id.desc())
+        .limit(8)
+    )
+    return list(db.session.execute(statement))
+
+
+def latest_run() -> Any | None:
+    statement = select(Task.id, Task.name, Task.status, Task.created_at)
+    return db.session.execute(statement.order_by(Task.started_at.desc(), Task.id.desc()).limit(1)).first()
+
+
+def recent_activity() -> list[Any]:
+    """The newest runs; a run stands where it ended, or where it began while it runs."""
+    statement = (
+        select(Task.id, Task.name, Task.status, Task.started_at, Task.completed_at, Task.execution_time, Task.failed_step)
+        .add_columns(Agent.name.label("agent"))
+        .outerjoin(Agent, Agent.id == Task.failed_agent_id)
+        .order_by(Task.started_at.desc(), Task.id.desc())
+        .limit(12)
+    )
+    rows = list(db.session.execute(statement))
+    rows.sort(key=lambda row: row.completed_at or row.started_at or clock.EPOCH, reverse=True)
+    return rows
+
+
+# Failures of the last 24 hours by cause.
+
+
+@dataclass
+class Cause:
+    """Runs that failed at the same step of the same agent with the same type of error."""
+
+    status: str
+    step: str | None
+    agent_id: str | None
+    error_type: str | None
+    runs: int = 0
+    last: str = ""  # time and id of the newest run, joined: the order of times is that of their spelling
+    hours: list[int] = field(default_factory=lambda: [0] * HOURS)
+    workflows: set[str] = field(default_factory=set)
+    agent: str | None = None
+    task: Any = None  # the newest run
+
+    @property
+    def task_id(self) -> str:
+        return self.last[26:]
+
+    @property
+    def bars(self) -> str:
+        return bars(self.hours)
+
+
+@dataclass
+class Causes:
+    runs: int
+    total: int
+    worst: list[Cause]
+
+
+def failure_causes(limit: int = 6) -> Causes:
+    start = clock.now() - DAY
+    hour = hours_since(start, Task.started_at).label("hour")
+    latest = func.max(cast(Task.started_at, String(26)) + Task.id)
+    grouped = (Task.status, Task.failed_step, Task.failed_agent_id, Task.error_type, Task.workflow_id, hour)
+    statement = (
+        select(*grouped, func.count().label("runs"), latest.label("last"))
+        .where(Task.status.in_(ENDED_BADLY), Task.started_at >= start, Task.started_at < clock.now() + AHEAD)
+        .group_by(*grouped)
+        .order_by(func.count().desc())
+        .limit(MANY)
+    )
+    causes: dict[tuple[Any, ...], Cause] = {}
+    for row in db.session.execute(statement):
+        key = (row.status, row.failed_step, row.failed_agent_id, row.error_type)
+        cause = causes.setdefault(key, Cause(*key))
+        cause.runs += row.runs
+        cause.last = max(cause.last, row.last)
+        cause.hours[min(row.hour, HOURS - 1)] += row.runs
+        if row.workflow_id:
+            cause.workflows.add(row.workflow_id)
+    worst = sorted(causes.values(), key=lambda cause: (cause.runs, cause.last), reverse=True)[:limit]
+    _add_newest_run(worst)
+    return Causes(sum(cause.runs for cause in causes.values()), len(causes), worst)
+
+
+def _add_newest_run(causes: list[Cause]) -> None:
+    if not causes:
+        return
+    failing = aliased(Agent)
+    statement = (
+        select(Task.id, Task.name, Task.started_at, Task.completed_at, func.substr(Task.error_message, 1, 300).label("error"))
+        .add_columns(failing.name.label("agent"), Workflow.name.label("workflow"), Task.workflow_id)
+        .outerjoin(failing, failing.id == Task.failed_agent_id)
+        .outerjoin(Workflow, Workflow.id == Task.workflow_id)
+        .where(Task.id.in_([cause.task_id for cause in causes]))
+    )
+    newest = {row.id: row for row in db.session.execute(statement)}
+    for cause in causes:
+        cause.task = newest.get(cause.task_id)
+        cause.agent = cause.task and cause.task.agent
+

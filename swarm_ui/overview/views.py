@@ -1,0 +1,127 @@
+"""The first page: health at a glance, and the way to a first trace."""
+
+from flask import Blueprint, current_app, g, redirect, request, session, url_for
+
+from swarm_ui.access import local_path, public
+from swarm_ui.agents.strips import last_day
+from swarm_ui.alerts import queries as alerts
+from swarm_ui.errors import Refused
+from swarm_ui.live import live
+from swarm_ui.overview import frame, queries
+from swarm_ui.overview.situation import situation_of
+from swarm_ui.overview.stats import stats_of
+from swarm_ui.web import done, page
+
+bp = Blueprint("overview", __name__)
+bp.app_context_processor(frame.context)
+
+
+@bp.record_once
+def _register(state) -> None:
+    environment = state.app.jinja_env
+    environment.globals.update(frame.globals_for_templates())
+    for function in (frame.elapsed, frame.day, frame.amount, frame.units):
+        environment.filters[function.__name__] = function
+
+
+LANGUAGES = {"env": "Environment", "python": "Python", "typescript": "TypeScript", "curl": "curl"}
+
+
+@bp.get("/")
+def index():
+    facts = queries.space_facts()
+    if not facts.has_data:
+        return _connect_page(first=True)
+    return _dashboard(facts)
+
+
+@live
+def _dashboard(facts: queries.SpaceFacts):
+    pulse = queries.pulse()
+    agents = queries.worst_agents()
+    causes = queries.failure_causes()
+    return page(
+        "overview/index.html",
+        part="overview/_dashboard.html",
+        facts=facts,
+        pulse=pulse,
+        stats=stats_of(pulse),
+        situation=situation_of(pulse, agents, causes),
+        agents=agents,
+        conditions=queries.condition_counts(),
+        strips=last_day([agent.id for agent in agents]),
+        running=queries.running_now(),
+        causes=causes,
+        alerts=alerts.by_cause(),
+        severities=alerts.tally(),
+        activity=queries.recent_activity(),
+    )
+
+
+@bp.get("/connect")
+def connect():
+    return _connect_page(first=not queries.space_facts().has_data)
+
+
+def _connect_page(first: bool):
+    """Endpoint, key and snippets. A key that was just made is shown this once."""
+    fresh_key = session.pop("fresh_key", None)
+    language = request.args.get("lang", "env")
+    response = page(
+        "overview/connect.html",
+        first=first,
+        endpoint=current_app.config["SETTINGS"].public_url,
+        fresh_key=fresh_key,
+        languages=LANGUAGES,
+        language=language if language in LANGUAGES else "env",
+        latest=queries.latest_run(),
+    )
+    response.headers["Cache-Control"] = "no-store" if fresh_key else "private, no-cache"
+    return response
+
+
+@bp.get("/listening")
+@live
+def listening():
+    """Asked every second by the page that waits for a first trace; sends it to the first run as soon as there is one."""
+    latest = queries.latest_run()
+    first = "first" in request.args
+    response = page("overview/_listening.html", latest=latest, first=first)
+    if first and frame.wants_fragment() and queries.space_facts().has_data:
+        response.headers["HX-Redirect"] = (
+            url_for("tasks.show", task_id=latest.id) if latest else url_for("overview.index")
+        )
+    return response
+
+
+@bp.post("/theme")
+@public
+def theme():
+    """Auto, light or dark, kept in a cookie: also for viewers and on the sign-in page."""
+    chosen = request.form.get("theme", "")
+    if chosen not in frame.THEMES:
+        raise Refused(422, "theme: auto, light or dark", fields={"theme": "unknown theme"})
+    response = redirect(local_path(request.form.get("next")), 303)
+    response.set_cookie("theme", chosen, max_age=365 * 86400, samesite="Lax", secure=request.is_secure, path="/")
+    return response
+
+
+@bp.post("/sample")
+def load_sample():
+    from swarm_ui import sample
+
+    sample.load(g.owner_id)
+    return done(url_for("overview.index"))
+
+
+@bp.post("/sample/remove")
+def remove_sample():
+    from swarm_ui import sample
+
+    sample.remove(g.owner_id)
+    return done(url_for("overview.index"))
+
+
+@bp.get("/patterns")
+def patterns():
+    return page("patterns.html")

@@ -1,0 +1,136 @@
+"""What a run used: metrics per model call, contributions per agent, sums of the run. Unknown stays None, never 0."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from swarm_ui import ids
+from swarm_ui.projection.exchanges import Exchange
+from swarm_ui.projection.invocations import Invocation
+from swarm_ui.projection.tree import Node
+
+
+def _added(numbers: Iterable[int | None]) -> int | None:
+    known = [number for number in numbers if number is not None]
+    return sum(known) if known else None
+
+
+def _money(numbers: Iterable[float | None]) -> float | None:
+    known = [number for number in numbers if number is not None]
+    return round(sum(known), 8) if known else None
+
+
+def total_of(node: Node) -> int | None:
+    if node.input_tokens is None and node.output_tokens is None:
+        return node.more.get("tot")
+    return (node.input_tokens or 0) + (node.output_tokens or 0)
+
+
+def metrics(
+    owner_id: int,
+    task_id: str,
+    workflow_id: str | None,
+    by_time: list[Node],
+    agent_ids: dict[str, str],
+    price: Callable[[Node], float | None],
+) -> tuple[list[tuple[Any, ...]], dict[int, float | None]]:
+    """(a row per model call, the cost of each counted node by its identity).
+
+    A span that is no model call but the only one to carry usage stands for the calls that were not traced.
+    Columns: id, agentId, taskId, executionTime, tokenUsage, estimatedCost, successFlag, at, spanId, provider, model, inputTokens,
+    outputTokens, cachedTokens, workflowId, errorType.
+    """
+    rows = []
+    costs: dict[int, float | None] = {}
+    for node in by_time:
+        if not (node.call or node.counts):
+            continue
+        cost = costs[id(node)] = _cost(node, price)
+        counted = node.counts
+        agent = node.invocation.agent if node.invocation else None
+        rows.append((
+            ids.derived(node.started_at, owner_id, node.trace_id, node.span_id, "metric"),
+            agent_ids[agent] if agent else None, task_id, (node.ended_at - node.started_at) // 1000,
+            total_of(node) if counted else None, cost, not node.failed, node.started_at, node.span_id, node.provider,
+            node.model, node.input_tokens if counted else None, node.output_tokens if counted else None,
+            node.cached_tokens if counted else None, workflow_id, node.error_type,
+        ))  # fmt: skip
+    return rows, costs
+
+
+def _cost(node: Node, price: Callable[[Node], float | None]) -> float | None:
+    if node.cost is not None:
+        return node.cost
+    if not node.counts or (node.input_tokens is None and node.output_tokens is None):
+        return None
+    cost = price(node)
+    return None if cost is None else round(cost, 8)
+
+
+def sums(by_time: list[Node], costs: dict[int, float | None]) -> dict[str, Any]:
+    counted = [node for node in by_time if node.counts]
+    return {
+        "inputTokens": _added(node.input_tokens for node in counted),
+        "outputTokens": _added(node.output_tokens for node in counted),
+        "cachedTokens": _added(node.cached_tokens for node in counted),
+        "tokenUsage": _added(total_of(node) for node in counted),
+        "estimatedCost": _money(costs.values()),
+        "llmCalls": sum(1 for node in by_time if node.call),
+        "toolCalls": sum(1 for node in by_time if is_tool_call(node)),
+    }
+
+
+def is_tool_call(node: Node) -> bool:
+    """An application's tool; handing over to an agent is a message, not a tool call."""
+    return node.kind == "tool" and "to" not in node.more and not node.delegates
+
+
+def contributions(
+    task_id: str,
+    by_time: list[Node],
+    invocations: list[Invocation],
+    exchanges: list[Exchange],
+    agent_ids: dict[str, str],
+    costs: dict[int, float | None],
+) -> list[dict[str, Any]]:
+    """What each agent did in this run; agents that were only named have a row of zeros."""
+    started_at = by_time[0].started_at
+    parts: dict[str, dict[str, Any]] = {
+        name: {
+            "taskId": task_id, "agentId": agent_id, "at": started_at, "lastAt": started_at, "executions": 0, "failures": 0,
+            "executionTime": None, "inputTokens": None, "outputTokens": None, "estimatedCost": None, "llmCalls": 0,
+            "toolCalls": 0, "retrievals": 0, "delegations": 0, "model": None, "tools": set(),
+        }
+        for name, agent_id in agent_ids.items()
+    }  # fmt: skip
+    for invocation in invocations:
+        part, node = parts[invocation.agent], invocation.node
+        part["executions"] += 1
+        part["failures"] += invocation.failed
+        part["executionTime"] = (part["executionTime"] or 0) + (node.ended_at - node.started_at) // 1000
+        part["lastAt"] = max(part["lastAt"], node.ended_at)
+    for exchange in exchanges:
+        if exchange.kind == "request":
+            parts[exchange.sender]["delegations"] += 1
+    used: dict[str, list[Node]] = {}
+    for node in by_time:
+        if node.invocation is None:
+            continue
+        part = parts[node.invocation.agent]
+        if node.call:
+            part["llmCalls"] += 1
+            part["model"] = node.model or part["model"]
+        elif is_tool_call(node):
+            part["toolCalls"] += 1
+            part["tools"].add(node.more.get("tl", node.name))
+        elif node.kind == "retrieval" or "ev" in node.more:
+            part["retrievals"] += 1
+        if node.counts:
+            used.setdefault(node.invocation.agent, []).append(node)
+    for name, nodes in used.items():
+        part = parts[name]
+        part["inputTokens"] = _added(node.input_tokens for node in nodes)
+        part["outputTokens"] = _added(node.output_tokens for node in nodes)
+        part["estimatedCost"] = _money(costs.get(id(node)) for node in nodes)
+    for part in parts.values():
+        part["tools"] = sorted(part["tools"])[:50]
+    return sorted(parts.values(), key=lambda part: part["agentId"])

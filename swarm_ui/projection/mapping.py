@@ -1,0 +1,297 @@
+"""What the facts of a run mean: one pure function from spans and log records to the rows of every derived table.
+
+No database, no clock but the `now` it is given: the same set of facts gives the same rows in whatever order it arrived.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from swarm_ui import ids
+from swarm_ui.ingest.contents import stored
+from swarm_ui.ingest.conventions import GENERIC_NAME, UUID
+from swarm_ui.ingest.facts import readable
+from swarm_ui.jsontext import clean_text
+from swarm_ui.projection import accounts, story
+from swarm_ui.projection.exchanges import Content, Exchange, find_exchanges
+from swarm_ui.projection.invocations import Invocation, find_invocations
+from swarm_ui.projection.patterns import graph_of
+from swarm_ui.projection.tree import Node, order_key, plant
+from swarm_ui.projection.usage import count_once
+from swarm_ui.projection.verdict import Verdict, judge
+
+Price = Callable[[Node], float | None]
+_SET_UP = ("create", "build", "register", "init", "setup", "started", "configure")
+
+
+@dataclass(slots=True)
+class LogFact:
+    """A stored OTLP log record of one of the run's traces."""
+
+    trace_id: str
+    span_id: str | None
+    hash: str
+    at: int
+    severity: int
+    event_name: str | None
+    document: dict[str, Any]
+
+
+@dataclass(slots=True)
+class Run:
+    """The derived rows of one run, as dictionaries or tuples in the column order that `write.py` names."""
+
+    task_id: str
+    task: dict[str, Any]
+    span_agents: dict[tuple[str, str], str]
+    agents: dict[str, dict[str, Any]]
+    contributions: list[dict[str, Any]]
+    messages: list[tuple[Any, ...]]
+    logs: list[tuple[Any, ...]]
+    metrics: list[tuple[Any, ...]]
+    alerts: list[dict[str, Any]]
+    history: dict[str, Any] | None
+    workflow: dict[str, Any] | None
+    integrations: set[tuple[str, str]] = field(default_factory=set)
+
+
+def interpret(
+    owner_id: int,
+    task_id: str,
+    nodes: list[Node],
+    log_facts: list[LogFact],
+    *,
+    content: Content,
+    price: Price,
+    now: int,
+    timeout: int,
+    sample: bool = False,
+) -> Run | None:
+    """None where there is no run: only steps that set something up. `now` and `timeout` are µs."""
+    if _only_set_up(nodes):
+        return None
+    ordered = plant(nodes)
+    count_once(ordered)
+    invocations, names = find_invocations(ordered)
+    roots = _roots(ordered)
+    verdict = judge(ordered, invocations, roots, now=now, timeout=timeout)
+    exchanges = find_exchanges(ordered, invocations, names, content)
+    by_time = sorted(ordered, key=order_key)
+    root = roots[0] if roots else by_time[0]
+    title = _title(ordered, root, invocations)
+    service = root.more.get("svc", "")
+    agent_ids = {agent: agent_id_of(owner_id, service_of, agent) for agent, service_of in _services(invocations, exchanges, by_time).items()}
+    workflow = _workflow(owner_id, service, title, ordered, invocations, sample)
+    workflow_id = workflow["id"] if workflow else None
+
+    metrics, costs = accounts.metrics(owner_id, task_id, workflow_id, by_time, agent_ids, price)
+    contributions = accounts.contributions(task_id, by_time, invocations, exchanges, agent_ids, costs)
+    logs = story.logs(owner_id, task_id, by_time, invocations, exchanges, verdict, agent_ids, log_facts, root)
+    task = _task(task_id, workflow_id, title, by_time, root, invocations, verdict, agent_ids, costs, content, logs, sample)
+    task["graph"] = graph_of(invocations, exchanges, agent_ids)
+    history = _history(owner_id, task, exchanges, workflow_id) if verdict.status in ("completed", "failed", "timeout") else None
+    return Run(
+        task_id=task_id,
+        task=task,
+        span_agents={
+            (node.trace_id, node.span_id): agent_ids[node.invocation.agent] for node in ordered if node.invocation is not None
+        },
+        agents=_agents(agent_ids, _services(invocations, exchanges, by_time), sample),
+        contributions=contributions,
+        messages=[_message(owner_id, task_id, exchange, agent_ids) for exchange in exchanges],
+        logs=logs,
+        metrics=metrics,
+        alerts=[] if verdict.imported else story.alerts(owner_id, task, verdict, agent_ids, title),
+        history=history,
+        workflow=workflow,
+        integrations=_integrations(ordered),
+    )
+
+
+def agent_id_of(owner_id: int, service: str, name: str) -> str:
+    return ids.stable(owner_id, service, name, "agent")
+
+
+def workflow_id_of(owner_id: int, service: str, name: str) -> str:
+    return ids.stable(owner_id, service, name, "workflow")
+
+
+def _only_set_up(nodes: list[Node]) -> bool:
+    """Agents created, a graph built: something is prepared, nothing runs yet."""
+    for node in nodes:
+        if "cr" in node.more:
+            continue
+        words = node.name.lower().replace(".", " ").replace("_", " ").split()
+        if node.kind != "step" or not (words and (words[-1] in _SET_UP or words[0] in _SET_UP)):
+            return False
+    return not any(len(nodes) > 1 and node.kind != "step" for node in nodes)
+
+
+def _roots(ordered: list[Node]) -> list[Node]:
+    """One ended top span per trace, earliest first: without a parent, or with one in another process that is not traced here."""
+    found: dict[str, Node] = {}
+    for node in sorted(ordered, key=order_key):
+        if node.parent is None and (node.parent_id is None or "rem" in node.more):
+            known = found.get(node.trace_id)
+            if known is None or (known.parent_id is not None and node.parent_id is None):
+                found[node.trace_id] = node
+    return sorted(found.values(), key=order_key)
+
+
+def _services(invocations: list[Invocation], exchanges: list[Exchange], by_time: list[Node]) -> dict[str, str]:
+    """Each agent of the run with its service: that of its invocation, or of whoever named it."""
+    services: dict[str, str] = {}
+    for invocation in invocations:
+        services.setdefault(invocation.agent, invocation.node.more.get("svc", ""))
+    for exchange in exchanges:
+        for agent in (exchange.sender, exchange.recipient):
+            if agent:
+                services.setdefault(agent, exchange.node.more.get("svc", ""))
+    return services
+
+
+def _title(ordered: list[Node], root: Node, invocations: list[Invocation]) -> str:
+    """What this run is a run of: the workflow that it names, its root, or the agent that begins it."""
+    if workflow := root.more.get("wf") or next((node.more["wf"] for node in ordered if "wf" in node.more), None):
+        return workflow
+    if root.invocation is not None and root.invocation.node is root:
+        return root.invocation.agent
+    several = len({node.trace_id for node in ordered}) > 1
+    name = readable(root.name) or UUID.sub("", root.name) or root.name
+    if invocations and (several or GENERIC_NAME.match(name)) and root.kind == "step":
+        first = invocations[0].agent
+        return first if several else root.name
+    return clean_text(name, 255)
+
+
+def _workflow(
+    owner_id: int, service: str, title: str, ordered: list[Node], invocations: list[Invocation], sample: bool
+) -> dict[str, Any] | None:
+    if not invocations and not any(node.kind == "workflow" for node in ordered):
+        return None
+    return {
+        "id": workflow_id_of(owner_id, service, title),
+        "name": title,
+        "serviceName": service,
+        "origin": "sample" if sample else "discovered",
+    }
+
+
+def _agents(agent_ids: dict[str, str], services: dict[str, str], sample: bool) -> dict[str, dict[str, Any]]:
+    return {
+        agent_id: {"name": name, "serviceName": services[name], "origin": "sample" if sample else "discovered"}
+        for name, agent_id in agent_ids.items()
+    }
+
+
+def _integrations(ordered: list[Node]) -> set[tuple[str, str]]:
+    found = set()
+    for node in ordered:
+        if framework := node.more.get("fw"):
+            found.add((framework, clean_text((node.scope or "").rpartition("@")[2], 64)))
+    return found
+
+
+def _task(
+    task_id: str,
+    workflow_id: str | None,
+    title: str,
+    by_time: list[Node],
+    root: Node,
+    invocations: list[Invocation],
+    verdict: Verdict,
+    agent_ids: dict[str, str],
+    costs: dict[int, float | None],
+    content: Content,
+    logs: list[tuple[Any, ...]],
+    sample: bool,
+) -> dict[str, Any]:
+    started_at = min(node.started_at for node in by_time)
+    ended_at = max(node.ended_at for node in by_time)
+    over = verdict.status in ("completed", "failed", "timeout")
+    tops = sorted((one for one in invocations if one.above is None), key=lambda one: (one.node.ended_at, one.node.span_id))
+    asked = stored(content(root, "input"))
+    if asked is None and tops:
+        asked = stored(content(min(tops, key=lambda one: order_key(one.node)).node, "input"))
+    told = stored(content(root, "output")) if over else None
+    if told is None and tops and over and not tops[-1].failed:
+        told = stored(content(tops[-1].node, "output"))
+    sums = accounts.sums(by_time, costs)
+    culprit = verdict.culprit
+    failed_agent = culprit.invocation.agent if culprit is not None and culprit.invocation is not None else None
+    levels = [log[5] for log in logs]
+    return {
+        "id": task_id,
+        "workflowId": workflow_id,
+        "input": asked,
+        "assignedAgents": sorted(agent_ids.values()),
+        "status": verdict.status,
+        "result": told,
+        "executionTime": max(0, (ended_at - started_at) // 1000) if over else None,
+        "startedAt": started_at,
+        "completedAt": ended_at if verdict.status in ("completed", "failed") else None,
+        "name": title,
+        "source": "sample" if sample else "otlp",
+        "traceId": min(by_time, key=order_key).trace_id,
+        "sessionId": root.more.get("ses") or next((node.more["ses"] for node in by_time if "ses" in node.more), None),
+        "errorType": culprit.error_type if culprit else None,
+        "errorMessage": culprit.error_message if culprit else None,
+        "failedSpanId": culprit.span_id if culprit else None,
+        "failedAgentId": agent_ids[failed_agent] if failed_agent else None,
+        "failedStep": clean_text(culprit.more.get("tl") or culprit.name, 255) if culprit else None,
+        "lastProgressAt": max(node.arrived_at for node in by_time),
+        **sums,
+        "errorCount": len(verdict.errors),
+        "warningCount": levels.count("warning"),
+        "agentCount": len(agent_ids),
+        "spanCount": len(by_time),
+    }
+
+
+def _message(owner_id: int, task_id: str, exchange: Exchange, agent_ids: dict[str, str]) -> tuple[Any, ...]:
+    """Columns: id, taskId, senderId, recipientId, messageType, content, metadata, at, spanId."""
+    details = dict(exchange.details or {})
+    if exchange.kind == "broadcast" and "to" in details:
+        details["to"] = [agent_ids[name] for name in details["to"]]
+    return (
+        ids.derived(exchange.at, owner_id, exchange.node.trace_id, exchange.node.span_id, exchange.role),
+        task_id,
+        agent_ids[exchange.sender],
+        agent_ids[exchange.recipient] if exchange.recipient else None,
+        exchange.kind,
+        exchange.content,
+        details or None,
+        exchange.at,
+        exchange.node.span_id,
+    )
+
+
+def _history(
+    owner_id: int, task: dict[str, Any], exchanges: list[Exchange], workflow_id: str | None
+) -> dict[str, Any]:
+    started_at = task["startedAt"]
+    return {
+        "id": ids.stable(owner_id, task["id"], "history"),
+        "taskId": task["id"],
+        "workflowId": workflow_id,
+        "input": task["input"],
+        "output": task["result"],
+        "conversationLog": [
+            {
+                "offsetMs": (exchange.at - started_at) // 1000,
+                "sender": exchange.sender,
+                "recipient": exchange.recipient,
+                "messageType": exchange.kind,
+                "content": exchange.content,
+            }
+            for exchange in exchanges
+        ],
+        "metrics": {
+            key: task[key]
+            for key in ("inputTokens", "outputTokens", "tokenUsage", "estimatedCost", "llmCalls", "toolCalls", "errorCount", "agentCount")
+        },
+        "executionTime": task["executionTime"],
+        "status": task["status"],
+    }
+
+

@@ -1,0 +1,96 @@
+"""What the projection reads: the slim facts of a run's spans, its log records, and what was derived before. Every statement names the owner."""
+
+from typing import Any
+
+from swarm_ui.ingest import payload
+from swarm_ui.ingest.contents import input_of, output_of
+from swarm_ui.jsontext import loads
+from swarm_ui.projection.mapping import LogFact
+from swarm_ui.projection.tree import Node
+from swarm_ui.rawsql import Raw
+
+LARGEST_GROUP = 2_000
+_COLUMNS = (
+    "id,traceId,spanId,parentSpanId,kind,name,status,startedAt,endedAt,provider,model,inputTokens,outputTokens,cachedTokens,cost,"
+    "errorType,errorMessage,scope,facts,arrivedAt,taskId,agentId"
+)
+# Inputs and outputs are wanted of the spans that agents exchange; theirs come along, others are fetched when asked for.
+_PAYLOAD = "CASE WHEN parentSpanId IS NULL OR kind IN ('agent','workflow','tool') THEN payload END"
+
+
+class Facts:
+    """The nodes of a run by identity, the row ids and stored attributions of their spans, and their contents."""
+
+    def __init__(self, raw: Raw, owner_id: int) -> None:
+        self.raw = raw
+        self.owner_id = owner_id
+        self.by_trace: dict[str, list[Node]] = {}
+        self.row_ids: dict[int, int] = {}
+        self._packed: dict[int, bytes | None] = {}
+        self._open: dict[int, dict[str, Any]] = {}
+
+    def content(self, node: Node, which: str) -> Any:
+        document = self._open.get(id(node))
+        if document is None:
+            packed = self._packed.get(id(node))
+            if packed is None:
+                statement = "SELECT payload FROM spans WHERE id=? AND userId=?"
+                found = self.raw.rows(statement, (self.row_ids[id(node)], self.owner_id))
+                packed = found[0][0] if found else None
+            document = self._open[id(node)] = payload.unpack(packed)
+        return input_of(document) if which == "input" else output_of(document)
+
+
+def read_facts(raw: Raw, owner_id: int, trace_ids: list[str]) -> Facts:
+    facts = Facts(raw, owner_id)
+    statement = f"SELECT {_COLUMNS},{_PAYLOAD} FROM spans WHERE userId=? AND traceId IN {{}}"
+    for row in raw.rows_in(statement, (owner_id,), trace_ids):
+        node = Node()
+        (
+            row_id, node.trace_id, node.span_id, node.parent_id, node.kind, node.name, node.status, node.started_at,
+            node.ended_at, node.provider, node.model, node.input_tokens, node.output_tokens, node.cached_tokens, cost,
+            node.error_type, node.error_message, node.scope, more, node.arrived_at, node.stored_task, node.stored_agent, packed,
+        ) = row  # fmt: skip
+        node.cost = float(cost) if cost is not None else None
+        node.more = loads(more) if more else {}
+        facts.row_ids[id(node)] = row_id
+        facts._packed[id(node)] = packed
+        facts.by_trace.setdefault(node.trace_id, []).append(node)
+    return facts
+
+
+def read_logs(raw: Raw, owner_id: int, trace_ids: list[str]) -> dict[str, list[LogFact]]:
+    statement = "SELECT traceId,spanId,hash,at,severity,eventName,payload FROM log_records WHERE userId=? AND traceId IN {}"
+    found: dict[str, list[LogFact]] = {}
+    for trace_id, span_id, digest, at, severity, event, packed in raw.rows_in(statement, (owner_id,), trace_ids):
+        document = payload.unpack(packed)
+        found.setdefault(trace_id, []).append(LogFact(trace_id, span_id, digest, at, severity, event, document))
+    return found
+
+
+def group_of(raw: Raw, owner_id: int, trace_id: str) -> list[str]:
+    """All traces that span links join to this one, itself included, in order; alone where they would be too many."""
+    known = {trace_id}
+    waiting = [trace_id]
+    while waiting:
+        statement = "SELECT linkedTraceId FROM trace_links WHERE userId=? AND traceId IN {}"
+        found = {row[0] for row in raw.rows_in(statement, (owner_id,), waiting)} - known
+        known |= found
+        if len(known) > LARGEST_GROUP:
+            return [trace_id]
+        waiting = sorted(found)
+    return sorted(known)
+
+
+def linked_traces(raw: Raw, owner_id: int, trace_ids: list[str]) -> set[str]:
+    """Those of the traces that are linked to any other."""
+    statement = "SELECT DISTINCT traceId FROM trace_links WHERE userId=? AND traceId IN {}"
+    return {row[0] for row in raw.rows_in(statement, (owner_id,), trace_ids)}
+
+
+def stored_tasks(raw: Raw, owner_id: int, trace_ids: list[str]) -> dict[str, str]:
+    """The task that each trace was projected to before."""
+    statement = "SELECT traceId,taskId FROM task_traces WHERE userId=? AND traceId IN {}"
+    return dict(raw.rows_in(statement, (owner_id,), trace_ids))  # type: ignore[arg-type]
+
+

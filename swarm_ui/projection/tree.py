@@ -1,0 +1,101 @@
+"""The spans of a run as a tree, whatever the wire made of it: parents that never came, cycles, several roots."""
+
+from typing import Any
+
+
+class Node:
+    """A span's facts, and what the projection finds out about it. Times are µs; `more` is described in `ingest/facts.py`."""
+
+    __slots__ = (
+        "trace_id", "span_id", "parent_id", "kind", "name", "status", "started_at", "ended_at", "provider", "model",
+        "input_tokens", "output_tokens", "cached_tokens", "cost", "error_type", "error_message", "scope", "more", "arrived_at",
+        "stored_task", "stored_agent", "parent", "children", "invocation", "inner", "delegates", "counts", "call",
+    )  # fmt: skip
+
+    trace_id: str
+    span_id: str
+    parent_id: str | None
+    kind: str
+    name: str
+    status: str
+    started_at: int
+    ended_at: int
+    provider: str | None
+    model: str | None
+    input_tokens: int | None
+    output_tokens: int | None
+    cached_tokens: int | None
+    cost: float | None
+    error_type: str | None
+    error_message: str | None
+    scope: str | None
+    more: dict[str, Any]
+    arrived_at: int
+    stored_task: str | None
+    stored_agent: str | None
+    parent: "Node | None"
+    children: list["Node"]
+    # The invocation that it belongs to, and the one that its children belong to where that differs (a delegating tool).
+    invocation: Any
+    inner: Any
+    # A tool call that is another agent's invocation.
+    delegates: bool
+    # Its usage is nobody else's too; it is one model call.
+    counts: bool
+    call: bool
+
+    @property
+    def failed(self) -> bool:
+        return self.status == "error"
+
+    @property
+    def has_usage(self) -> bool:
+        return self.input_tokens is not None or self.output_tokens is not None or "tot" in self.more
+
+
+def order_key(node: Node) -> tuple[int, int, str, str]:
+    return (node.started_at, -node.ended_at, node.trace_id, node.span_id)
+
+
+def plant(nodes: list[Node]) -> list[Node]:
+    """Links parents and children; returns the nodes with every parent before its children, siblings by time.
+
+    In a cycle the earliest span is taken for the top.
+    """
+    nodes.sort(key=order_key)
+    by_id = {(node.trace_id, node.span_id): node for node in nodes}
+    tops = []
+    for node in nodes:
+        node.children = []
+        node.parent = None
+        node.invocation = node.inner = None
+        node.delegates = False
+    for node in nodes:
+        parent = by_id.get((node.trace_id, node.parent_id)) if node.parent_id else None
+        if parent is None or parent is node:
+            tops.append(node)
+        else:
+            node.parent = parent
+            parent.children.append(node)
+    ordered = _downwards(tops)
+    if len(ordered) < len(nodes):
+        seen = {id(node) for node in ordered}
+        for node in nodes:
+            if id(node) not in seen:
+                assert node.parent is not None
+                node.parent.children.remove(node)
+                node.parent = None
+                branch = _downwards([node])
+                seen.update(map(id, branch))
+                ordered += branch
+    return ordered
+
+
+def _downwards(tops: list[Node]) -> list[Node]:
+    ordered = []
+    waiting = list(reversed(tops))
+    while waiting:
+        node = waiting.pop()
+        ordered.append(node)
+        waiting.extend(reversed(node.children))
+    return ordered

@@ -1,0 +1,74 @@
+"""How a run ended, from evidence, and which step failed first.
+
+Libraries set statuses by habit: a root may say OK above a crash, or carry an error that was handled. What agreed with the application in every
+recorded run: failed if the root has status error, or the last-ending top-level invocation of an agent has; else completed.
+"""
+
+from dataclasses import dataclass
+
+from swarm_ui.projection.invocations import Invocation
+from swarm_ui.projection.tree import Node
+
+_FRAMEWORK = frozenset({"step", "workflow"})
+
+
+@dataclass(slots=True)
+class Verdict:
+    """`culprit` is the deepest original error that explains the failure (or the first error of a run that recovered)."""
+
+    status: str
+    errors: list[Node]
+    culprit: Node | None
+    imported: bool
+
+
+def judge(
+    ordered: list[Node], invocations: list[Invocation], roots: list[Node], *, now: int, timeout: int
+) -> Verdict:
+    """`roots` is one span per trace that has ended; empty or short where a trace still runs. Times in µs."""
+    errors = original_errors(ordered)
+    newest = max(ordered, key=lambda node: (node.ended_at, -node.arrived_at))
+    imported = newest.arrived_at - newest.ended_at > timeout
+    traces = {node.trace_id for node in ordered}
+    if len(roots) < len(traces):
+        last_arrival = max(node.arrived_at for node in ordered)
+        quiet = imported or now - last_arrival >= timeout
+        status = "timeout" if quiet else "running"
+        return Verdict(status, errors, errors[0] if errors else None, imported)
+    evidence = [root for root in roots if root.failed]
+    tops = [invocation.node for invocation in invocations if invocation.above is None]
+    if tops:
+        last = max(tops, key=lambda node: (node.ended_at, node.started_at, node.span_id))
+        if last.failed:
+            evidence.append(last)
+    if not evidence:
+        return Verdict("completed", errors, errors[0] if errors else None, imported)
+    fatal = [error for error in errors if _explains(error, evidence)]
+    culprit = (fatal or errors or evidence)[0]
+    return Verdict("failed", errors, culprit, imported)
+
+
+def original_errors(ordered: list[Node]) -> list[Node]:
+    """Error spans with no error below them, first ended first. A framework's step that only repeats an error is left out."""
+    inside: set[int] = set()
+    for node in reversed(ordered):
+        if (node.failed or id(node) in inside) and node.parent is not None:
+            inside.add(id(node.parent))
+    deepest = [node for node in ordered if node.failed and id(node) not in inside]
+    deepest.sort(key=lambda node: (node.ended_at, node.started_at, node.trace_id, node.span_id))
+    said = {node.error_message for node in deepest if node.kind not in _FRAMEWORK and node.error_message}
+    return [node for node in deepest if node.kind not in _FRAMEWORK or not _repeats(node.error_message, said)]
+
+
+def _repeats(message: str | None, said: set[str | None]) -> bool:
+    return bool(said) and (message is None or any(other and (other in message or message in other) for other in said))
+
+
+def _explains(error: Node, evidence: list[Node]) -> bool:
+    """Each span between the error and the failed one failed too."""
+    node: Node | None = error
+    while node is not None and node.failed:
+        if node in evidence:
+            return True
+        node = node.parent
+    return False

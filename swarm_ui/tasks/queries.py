@@ -1,0 +1,289 @@
+"""What the task pages and the API read of runs: selects, each bounded, none of which loads a payload it does not show."""
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field, field_validator
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy.orm import InstrumentedAttribute
+
+from swarm_ui import clock
+from swarm_ui.agents.models import Agent
+from swarm_ui.extensions import db
+from swarm_ui.ingest.models import Span
+from swarm_ui.metrics.models import Metric
+from swarm_ui.tasks.models import LEVELS, ExecutionLog, Message, Task, TaskAgent, TaskTrace
+from swarm_ui.web import Slice, keyset
+from swarm_ui.workflows.models import Workflow
+
+# Text is searched in the newest runs of the range; the page says where it stopped.
+SEARCHED = 20_000
+OPTIONS = 200
+RANGES = {"24h": timedelta(hours=24), "7d": timedelta(days=7), "30d": timedelta(days=30)}
+# A run with more spans than this shows its first ones.
+MOST_SPANS = 20_000
+
+_ID = re.compile(r"[0-9a-hjkmnp-tv-z]{20}|[0-9a-f]{32}|[0-9a-f-]{36}")
+
+
+# A row of the list; the error is cut by the database.
+ROW = (
+    Task.id, Task.name, Task.status, Task.workflow_id, Task.assigned_agents, Task.agent_count, Task.started_at,
+    Task.execution_time, Task.token_usage, Task.estimated_cost, Task.error_type, Task.failed_step, Task.failed_agent_id,
+    Task.error_count, func.substr(Task.error_message, 1, 160).label("error_message"),
+)  # fmt: skip
+
+
+class TaskFilter(BaseModel):
+    """The query of a task list. `range` counts back from now; `since` and `until` are moments (UTC where no zone is given)."""
+
+    status: Literal["pending", "running", "completed", "failed", "timeout"] | None = None
+    workflow: str | None = Field(None, max_length=36)
+    agent: str | None = Field(None, max_length=36)
+    trace: str | None = Field(None, max_length=32)
+    range: Literal["24h", "7d", "30d", "all"] | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    q: str | None = Field(None, max_length=400)
+    cursor: str | None = Field(None, max_length=200)
+
+    @field_validator("since", "until")
+    @classmethod
+    def _aware(cls, value: datetime | None) -> datetime | None:
+        return value.replace(tzinfo=UTC) if value and value.tzinfo is None else value
+
+    @field_validator("q")
+    @classmethod
+    def _trimmed(cls, value: str | None) -> str | None:
+        return (value or "").replace("\x00", "").strip() or None
+
+    def begins_at(self) -> datetime | None:
+        if self.since or self.range in (None, "all"):
+            return self.since
+        return clock.now() - RANGES[self.range]
+
+    @property
+    def is_narrowed(self) -> bool:
+        return bool(self.status or self.workflow or self.agent or self.trace or self.q or self.since or self.until
+                    or self.range not in (None, "all"))  # fmt: skip
+
+
+def listed(wanted: TaskFilter, *columns: Any) -> Select[Any]:
+    """The runs that match, unordered and without the text search; `order_of` says by which columns they page."""
+    statement = select(*columns)
+    at, _ = order_of(wanted)
+    if wanted.agent:
+        # The agent's own index is in the order of the list.
+        statement = statement.add_columns(TaskAgent.at, TaskAgent.task_id)
+        statement = statement.select_from(TaskAgent).join(Task, Task.id == TaskAgent.task_id)
+        statement = statement.where(TaskAgent.agent_id == wanted.agent)
+    else:
+        statement = statement.select_from(Task)
+    if wanted.status:
+        statement = statement.where(Task.status == wanted.status)
+    if wanted.workflow:
+        statement = statement.where(Task.workflow_id == wanted.workflow)
+    if wanted.trace:
+        statement = statement.where(
+            Task.id.in_(select(TaskTrace.task_id).where(TaskTrace.trace_id == wanted.trace.lower()))
+        )
+    if begins_at := wanted.begins_at():
+        statement = statement.where(at >= begins_at)
+    if wanted.until:
+        statement = statement.where(at < wanted.until)
+    return statement
+
+
+def order_of(wanted: TaskFilter) -> tuple[InstrumentedAttribute[Any], InstrumentedAttribute[Any]]:
+    return (TaskAgent.at, TaskAgent.task_id) if wanted.agent else (Task.started_at, Task.id)
+
+
+def page_of(wanted: TaskFilter, *columns: Any, limit: int) -> tuple[Slice, bool]:
+    """One page of the list, newest first, and whether the text was searched in the newest SEARCHED runs only.
+
+    `columns` must hold `Task.started_at` and `Task.id`.
+    """
+    at, row_id = order_of(wanted)
+    statement, cut = listed(wanted, *columns), False
+    if wanted.q:
+        if found := _with_id(wanted.q, *columns):
+            return Slice(found, None), False
+        floor = listed(wanted, at.label("floor")).order_by(at.desc(), row_id.desc()).offset(SEARCHED).limit(1)
+        reached = db.session.execute(floor).scalar()
+        cut = reached is not None
+        if cut:
+            statement = statement.where(at > reached)
+        statement = statement.where(_says(wanted.q))
+    return keyset(statement, at, row_id, limit=limit, cursor=wanted.cursor), cut
+
+
+def _with_id(q: str, *columns: Any) -> Sequence[Any]:
+    """The run whose id this is, or that of one of its traces."""
+    q = q.lower()
+    if not _ID.fullmatch(q):
+        return []
+    known = TaskTrace.trace_id == q if len(q) == 32 else TaskTrace.own_task_id == q
+    current = db.session.execute(select(TaskTrace.task_id).where(known).limit(1)).scalar()
+    return db.session.execute(select(*columns).where(Task.id == (current or q))).all()
+
+
+def _says(q: str) -> ColumnElement[bool]:
+    message = func.substr(Task.error_message, 1, 4000)
+    searched: list[Any] = [Task.name, Task.session_id, Task.error_type, Task.failed_step, message]
+    if q.isascii():
+        # Ids are ASCII columns: MySQL refuses to compare them with anything else.
+        searched += [Task.id, Task.trace_id]
+    return or_(*(func.lower(column).contains(q.lower(), autoescape=True) for column in searched))
+
+
+def names_of(agent_ids: Iterable[str | None]) -> dict[str, tuple[str, str | None]]:
+    """(name, type) by id of those agents that exist."""
+    wanted = sorted({agent_id for agent_id in agent_ids if agent_id})
+    if not wanted:
+        return {}
+    rows = db.session.execute(select(Agent.id, Agent.name, Agent.type).where(Agent.id.in_(wanted)))
+    return {row.id: (row.name, row.type) for row in rows}
+
+
+def options(model: type[Agent] | type[Workflow], chosen: str | None) -> list[tuple[str, str]]:
+    """(id, name) for a select: the first OPTIONS by name, and the chosen one."""
+    rows = db.session.execute(select(model.id, model.name).order_by(model.name, model.id).limit(OPTIONS)).all()
+    found = [(row.id, row.name) for row in rows]
+    if chosen and chosen not in dict(found):
+        row = db.session.execute(select(model.id, model.name).where(model.id == chosen)).first()
+        found.insert(0, (chosen, row.name if row else "one that is gone"))
+    return found
+
+
+def workflow_names(workflow_ids: Iterable[str | None]) -> dict[str, str]:
+    wanted = sorted({workflow_id for workflow_id in workflow_ids if workflow_id})
+    if not wanted:
+        return {}
+    return dict(db.session.execute(select(Workflow.id, Workflow.name).where(Workflow.id.in_(wanted))).tuples().all())
+
+
+def task_with_workflow(task_id: str) -> Any:
+    statement = (
+        select(Task, Workflow.name.label("workflow_name"), Workflow.orchestration_pattern.label("pattern"))
+        .outerjoin(Workflow, Workflow.id == Task.workflow_id)
+        .where(Task.id == task_id)
+    )
+    return db.session.execute(statement).first()
+
+
+def successor_of(task_id: str) -> str | None:
+    """The run that now holds what was a run of its own under this id."""
+    statement = select(TaskTrace.task_id).where(TaskTrace.own_task_id == task_id).limit(1)
+    return db.session.execute(statement).scalar()
+
+
+def traces_of(task_id: str) -> list[str]:
+    statement = select(TaskTrace.trace_id).where(TaskTrace.task_id == task_id).order_by(TaskTrace.trace_id)
+    return list(db.session.scalars(statement.limit(1000)))
+
+
+def spans_of(task_id: str, *columns: Any) -> Select[Any]:
+    """All spans of a run, of all its traces; by default the columns of `timeline.Span`."""
+    columns = columns or (
+        Span.trace_id, Span.span_id, Span.parent_span_id, Span.agent_id, Span.kind, Span.name, Span.status,
+        Span.started_at, Span.ended_at, Span.error_type, func.substr(Span.error_message, 1, 200),
+    )  # fmt: skip
+    joined = and_(Span.user_id == TaskTrace.user_id, Span.trace_id == TaskTrace.trace_id)
+    return select(*columns).select_from(TaskTrace).join(Span, joined).where(TaskTrace.task_id == task_id)
+
+
+def span_of(task_id: str, key: str) -> Span | None:
+    """The span of a key that the timeline gave out: SPANID, or TRACEID.SPANID."""
+    trace_id, _, span_id = key.rpartition(".")
+    statement = spans_of(task_id, Span).where(Span.span_id == span_id)
+    if trace_id:
+        statement = statement.where(Span.trace_id == trace_id)
+    return db.session.scalars(statement.order_by(Span.started_at, Span.id).limit(1)).first()
+
+
+def messages_of(task_id: str, *columns: Any, type: str | None = None) -> Select[Any]:
+    statement = select(*(columns or (Message,))).where(Message.task_id == task_id)
+    return statement.where(Message.message_type == type) if type else statement
+
+
+def logs_of(
+    task_id: str, *columns: Any, level: str | None = None, agent: str | None = None, span: str | None = None
+) -> Select[Any]:
+    """`level` is the lowest one wanted."""
+    statement = select(*(columns or (ExecutionLog,))).where(ExecutionLog.task_id == task_id)
+    if level and level != LEVELS[0]:
+        statement = statement.where(ExecutionLog.level.in_(LEVELS[LEVELS.index(level) :]))
+    if agent:
+        statement = statement.where(ExecutionLog.agent_id == agent)
+    return statement.where(ExecutionLog.span_id == span) if span else statement
+
+
+def from_line(statement: Select[Any], task_id: str, log_id: str) -> Select[Any]:
+    """The lines from this one on."""
+    at = select(ExecutionLog.at).where(ExecutionLog.task_id == task_id, ExecutionLog.id == log_id).scalar_subquery()
+    return statement.where(ExecutionLog.at >= at, or_(ExecutionLog.at > at, ExecutionLog.id >= log_id))
+
+
+def counts_by(column: InstrumentedAttribute[Any], task_id: str) -> dict[str, int]:
+    """How many messages by type, or log lines by level, a run has."""
+    model = column.class_
+    rows = db.session.execute(select(column, func.count()).where(model.task_id == task_id).group_by(column))
+    return {word: count for word, count in rows}
+
+
+def hand_offs_of(task_id: str) -> Select[Any]:
+    """Requests, and errors that came back, for the lines of the timeline."""
+    return (
+        select(Message.sender_id, Message.recipient_id, Message.at, Message.message_type)
+        .where(Message.task_id == task_id, Message.message_type.in_(("request", "error")))
+        .order_by(Message.at, Message.id)
+        .limit(1000)
+    )
+
+
+def usual_of(task: Task) -> tuple[float | None, float | None]:
+    """Median duration (ms) and cost of the workflow's last 50 completed runs; looks back over 500 runs."""
+    if not task.workflow_id:
+        return None, None
+    latest = (
+        select(Task.id, Task.status, Task.execution_time, Task.estimated_cost, Task.started_at)
+        .where(Task.workflow_id == task.workflow_id)
+        .order_by(Task.started_at.desc(), Task.id.desc())
+        .limit(500)
+        .subquery()
+    )
+    completed = (
+        select(latest.c.execution_time, latest.c.estimated_cost)
+        .where(latest.c.status == "completed", latest.c.id != task.id)
+        .order_by(latest.c.started_at.desc(), latest.c.id.desc())
+        .limit(50)
+    )
+    rows = db.session.execute(completed).all()
+    return _median([row[0] for row in rows]), _median([row[1] for row in rows])
+
+
+def _median(values: list[float | None]) -> float | None:
+    known = sorted(value for value in values if value is not None)
+    # Of one or two runs nothing is usual.
+    return known[len(known) // 2] if len(known) >= 3 else None
+
+
+def neighbours_of(task: Task) -> tuple[str | None, str | None]:
+    """The next newer and the next older run of the same workflow."""
+    if not task.workflow_id or not task.started_at:
+        return None, None
+    runs = select(Task.id).where(Task.workflow_id == task.workflow_id)
+    at, own = task.started_at, task.id
+    newer = runs.where(Task.started_at >= at, or_(Task.started_at > at, Task.id > own))
+    older = runs.where(Task.started_at <= at, or_(Task.started_at < at, Task.id < own))
+    return (
+        db.session.execute(newer.order_by(Task.started_at, Task.id).limit(1)).scalar(),
+        db.session.execute(older.order_by(Task.started_at.desc(), Task.id.desc()).limit(1)).scalar(),
+    )
+
+
+def measured(task_id: str, span_id: str) -> Metric | None:
+    """The model call that this span is."""
+    return db.session.scalars(select(Metric).where(Metric.task_id == task_id, Metric.span_id == span_id).limit(1)).first()

@@ -1,0 +1,278 @@
+"""What the page of one run shows, section by section; each in a fixed number of statements."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from flask import url_for
+from pydantic import BaseModel, Field
+from sqlalchemy import func, select
+
+from swarm_ui import clock
+from swarm_ui.extensions import db
+from swarm_ui.formatting import offset, plural
+from swarm_ui.ingest.models import Span
+from swarm_ui.tasks import pretty, queries, steps, waterfall
+from swarm_ui.tasks.models import ExecutionHistory, ExecutionLog, Message, Task
+from swarm_ui.tasks.timeline import HandOff, Timeline, build
+from swarm_ui.tasks.tree import Span as TreeSpan
+from swarm_ui.web import Slice, keyset
+
+MESSAGES, LINES = 50, 100
+MESSAGE_LIMIT, LINE_LIMIT = 1_200, 1_000
+NO_AGENT = "none"
+Names = Mapping[str, tuple[str, str | None]]
+
+
+class Shape(BaseModel):
+    """How the page is asked for: which part, which steps, the step and the lane that are open."""
+
+    part: Literal["head", "timeline", "lane"] | None = None
+    steps: Literal["brief", "all", "failed"] = "brief"
+    span: str | None = Field(None, max_length=64)
+    lane: str | None = Field(None, max_length=36)
+    start: int = Field(0, alias="from", ge=0)
+    stop: int | None = Field(None, alias="to", ge=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Callout:
+    """The one sentence a tired person can act on; `key` is the step it speaks of."""
+
+    tone: str
+    shape: str
+    title: str
+    error_type: str | None = None
+    text: str = ""
+    key: str | None = None
+
+
+def page_of(found: Any, shape: Shape) -> dict[str, Any]:
+    task = found.Task
+    spans, hand_offs = _spans(task), _hand_offs(task)
+    messages, lines = _message_slice(task, None, None), _log_slice(task, None, None, None, None, None)
+    names = queries.names_of(
+        {
+            *(span.agent_id for span in spans),
+            *(message.sender_id for message in messages.items),
+            *(message.recipient_id for message in messages.items),
+            *(line.agent_id for line in lines.items),
+        }
+    )
+    context = timeline_of(found, shape, spans, hand_offs, names)
+    timeline, selected = context["timeline"], context["selected"]
+    opened: dict[str, Any] = {"step": None, "missing": None}
+    if selected:
+        span = queries.span_of(task.id, selected)
+        opened = step_of(task, span, selected) if span else {"step": None, "missing": selected}
+    return {
+        **context,
+        **opened,
+        **head_of(found, timeline),
+        **content_of(found),
+        **messages_of(task, None, None, messages, names),
+        **logs_of(task, slice_=lines, names=names),
+    }
+
+
+# The timeline.
+
+
+def timeline_of(
+    found: Any,
+    shape: Shape,
+    spans: Sequence[TreeSpan] | None = None,
+    hand_offs: Sequence[HandOff] | None = None,
+    names: Names | None = None,
+) -> dict[str, Any]:
+    task = found.Task
+    spans = _spans(task) if spans is None else spans
+    hand_offs = _hand_offs(task) if hand_offs is None else hand_offs
+    names = queries.names_of({span.agent_id for span in spans}) if names is None else names
+    timeline = build(
+        spans[: queries.MOST_SPANS],
+        names,
+        hand_offs,
+        title=found.workflow_name or "No agent",
+        mode=shape.steps,
+        failed_span_id=task.failed_span_id if task.status in ("failed", "timeout") else None,
+        selected=shape.span,
+        lane="" if shape.lane == NO_AGENT else shape.lane,
+        start=shape.start,
+        stop=shape.stop,
+        since_us=clock.to_us(task.started_at) if task.started_at else None,
+        until_us=_goes_on_until(task, spans),
+    )
+    selected = shape.span
+    if selected is None and timeline.first_failure and task.status == "failed":
+        selected = timeline.first_failure.key
+    kept = {} if shape.steps == "brief" else {"steps": shape.steps}
+    return {
+        "task": task,
+        "found": found,
+        "timeline": timeline,
+        "selected": None if selected == "none" else selected,
+        "shape": shape,
+        "draw": waterfall,
+        "task_url": url_for("tasks.show", task_id=task.id),
+        "query": "".join(f"{name}={value}&" for name, value in kept.items()),
+        "timeline_url": url_for("tasks.show", task_id=task.id, part="timeline", **kept),
+        "most_spans": queries.MOST_SPANS if len(spans) > queries.MOST_SPANS else None,
+        "no_agent": NO_AGENT,
+    }
+
+
+def _spans(task: Task) -> list[TreeSpan]:
+    rows = db.session.execute(queries.spans_of(task.id).limit(queries.MOST_SPANS + 1))
+    return [TreeSpan._make(row) for row in rows]
+
+
+def _hand_offs(task: Task) -> list[HandOff]:
+    rows = db.session.execute(queries.hand_offs_of(task.id))
+    return [
+        HandOff(row.sender_id, row.recipient_id, clock.to_us(row.at), row.message_type == "error") for row in rows if row.at
+    ]
+
+
+def _goes_on_until(task: Task, spans: Sequence[TreeSpan]) -> int | None:
+    """The axis of a running run reaches to now, but never gets more than half empty."""
+    if task.status != "running" or not spans:
+        return None
+    began, ended = min(span.started_at for span in spans), max(span.ended_at for span in spans)
+    return min(clock.now_us(), ended + max(ended - began, 10_000_000))
+
+
+# The head.
+
+
+def head_of(found: Any, timeline: Timeline) -> dict[str, Any]:
+    task = found.Task
+    usual_ms, usual_cost = queries.usual_of(task)
+    newer, older = queries.neighbours_of(task)
+    return {
+        "found": found,
+        "task": task,
+        "usual_ms": usual_ms,
+        "usual_cost": usual_cost,
+        "newer": newer,
+        "older": older,
+        "traces": queries.traces_of(task.id),
+        "callout": _callout(task, timeline),
+    }
+
+
+def _callout(task: Task, timeline: Timeline) -> Callout | None:
+    first = timeline.first_failure or timeline.first_error
+    message = " ".join((task.error_message or "")[:400].split())
+    if task.status == "failed":
+        title = "The run failed"
+        if first:
+            title = f"First failing step: {first.lane}, {first.name}, at {offset(first.at_ms)}"
+        elif task.failed_step:
+            title = f"First failing step: {task.failed_step}"
+        return Callout("bad", "s-failed", title, task.error_type, message, first and first.key)
+    if task.status == "timeout":
+        last = timeline.last
+        text = f"Its last step was {last.name} of {last.lane}, from {offset(last.at_ms)}." if last else ""
+        return Callout("warn", "s-timeout", "Timed out: the end of this run never arrived", None, text, last and last.key)
+    errors = task.error_count if task.error_count is not None else timeline.failures
+    if not errors:
+        return None
+    after = "so far" if task.status in ("running", "pending") else "on the way; the run recovered"
+    text = f"The first: {first.lane}, {first.name}, at {offset(first.at_ms)}." if first else ""
+    return Callout("warn", "s-warning", f"{plural(errors, 'error')} {after}", None, text, first and first.key)
+
+
+def content_of(found: Any) -> dict[str, Any]:
+    """Input and result, and where the whole of it was archived."""
+    task = found.Task
+    archived = select(ExecutionHistory.storage_url).where(
+        ExecutionHistory.task_id == task.id, ExecutionHistory.storage_url.is_not(None)
+    )
+    return {
+        "task": task,
+        "input": pretty.show(task.input),
+        "result": pretty.show(task.result),
+        "archived": db.session.execute(archived.limit(1)).scalar(),
+    }
+
+
+def step_of(task: Task, span: Span, key: str) -> dict[str, Any]:
+    began = clock.to_us(task.started_at) if task.started_at else span.started_at
+    return {"task": task, "step": steps.step_of(task, span, key, began), "missing": None}
+
+
+# Messages and logs.
+
+
+def messages_of(
+    task: Task, type: str | None, cursor: str | None, slice_: Slice | None = None, names: Names | None = None
+) -> dict[str, Any]:
+    slice_ = slice_ or _message_slice(task, type, cursor)
+    if names is None:
+        names = queries.names_of(agent for message in slice_.items for agent in (message.sender_id, message.recipient_id))
+    counts = {} if cursor else queries.counts_by(Message.message_type, task.id)
+    return {
+        "messages": slice_,
+        "message_type": type,
+        "message_counts": counts,
+        "contents": {message.id: pretty.show(message.content, MESSAGE_LIMIT) for message in slice_.items},
+        "message_names": names,
+        "is_tail": _is_tail(task, cursor),
+    }
+
+
+def _message_slice(task: Task, type: str | None, cursor: str | None) -> Slice:
+    columns = (Message.id, Message.at, Message.sender_id, Message.recipient_id, Message.message_type, Message.content, Message.span_id)
+    return _paged(queries.messages_of(task.id, *columns, type=type), Message, MESSAGES, cursor, _is_tail(task, cursor))
+
+
+def logs_of(
+    task: Task,
+    level: str | None = None,
+    agent: str | None = None,
+    span: str | None = None,
+    line: str | None = None,
+    cursor: str | None = None,
+    *,
+    slice_: Slice | None = None,
+    names: Names | None = None,
+) -> dict[str, Any]:
+    slice_ = slice_ or _log_slice(task, level, agent, span, line, cursor)
+    if names is None:
+        names = queries.names_of([agent, *(task.assigned_agents or [])[:200], *(line.agent_id for line in slice_.items)])
+    counts = {} if cursor else queries.counts_by(ExecutionLog.level, task.id)
+    return {
+        "lines": slice_,
+        "log_level": level,
+        "log_agent": agent,
+        "log_span": span,
+        "log_line": line,
+        "log_counts": counts,
+        "log_names": names,
+        "line_limit": LINE_LIMIT,
+        "is_tail": _is_tail(task, cursor),
+    }
+
+
+def _log_slice(
+    task: Task, level: str | None, agent: str | None, span: str | None, line: str | None, cursor: str | None
+) -> Slice:
+    text = func.substr(ExecutionLog.message, 1, LINE_LIMIT + 1).label("message")
+    columns = (ExecutionLog.id, ExecutionLog.at, ExecutionLog.level, ExecutionLog.event_type, ExecutionLog.agent_id, ExecutionLog.span_id)
+    statement = queries.logs_of(task.id, *columns, text, level=level, agent=agent, span=span)
+    if line:
+        statement = queries.from_line(statement, task.id, line)
+    return _paged(statement, ExecutionLog, LINES, cursor, _is_tail(task, cursor) and not line)
+
+
+def _is_tail(task: Task, cursor: str | None) -> bool:
+    """A run that goes on shows its newest lines."""
+    return task.status == "running" and not cursor
+
+
+def _paged(statement: Any, model: type[Message] | type[ExecutionLog], limit: int, cursor: str | None, is_tail: bool) -> Slice:
+    if not is_tail:
+        return keyset(statement, model.at, model.id, limit=limit, cursor=cursor, ascending=True)
+    newest = keyset(statement, model.at, model.id, limit=limit)
+    return Slice(list(reversed(newest.items)), newest.next)

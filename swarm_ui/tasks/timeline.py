@@ -1,0 +1,332 @@
+"""Spans become a waterfall: a lane an agent, rows of nested steps, hand-off lines in pieces, an axis. No database, no markup."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from swarm_ui.tasks.axis import Axis, Tick
+from swarm_ui.tasks.tree import NO_AGENT, Mode, Span, Tree
+
+# Above this many rows the lanes without failures stay closed, and their rows load when they are opened.
+ROOM = 300
+# Hand-off lines cross every lane between two agents: this bounds the pieces, hence the page.
+PIECES = 700
+_BARS = 40
+_DEEPEST = 6
+
+
+class HandOff(NamedTuple):
+    sender_id: str | None
+    recipient_id: str | None
+    at: int
+    failed: bool
+
+
+class Row(NamedTuple):
+    """One step; `x` and `width` are percent of the axis, `side` says where its label has room."""
+
+    key: str
+    name: str
+    kind: str
+    failed: bool
+    depth: int
+    x: float
+    width: float
+    at_ms: float
+    ms: float
+    why: str
+    side: Literal["right", "left", "in"]
+    first_failing: bool
+
+
+class Piece(NamedTuple):
+    """A vertical bit of a hand-off line inside one lane's head or body; `part` is where it runs in it."""
+
+    x: float
+    part: Literal["from", "to", "through"]
+    down: bool
+    failed: bool
+
+
+class Moment(NamedTuple):
+    """A step that a sentence speaks of."""
+
+    key: str
+    name: str
+    lane: str
+    agent_id: str | None
+    at_ms: float
+
+
+@dataclass(slots=True)
+class Lane:
+    key: str
+    name: str
+    type: str | None
+    at_ms: float
+    ms: float
+    steps: int
+    failures: int
+    bars: list[tuple[float, float]]
+    stops: list[float]
+    rows: list[Row]
+    total: int
+    skipped: int = 0
+    is_open: bool = True
+    head: list[Piece] = field(default_factory=list)
+    body: list[Piece] = field(default_factory=list)
+
+    @property
+    def following(self) -> int:
+        """How many rows come after those shown."""
+        return self.total - self.skipped - len(self.rows) if self.rows else 0
+
+
+@dataclass(slots=True)
+class Timeline:
+    lanes: list[Lane]
+    ticks: list[Tick]
+    started_us: int
+    duration_ms: float
+    steps: int
+    folded: int
+    kinds: set[str]
+    hand_offs: int
+    hand_offs_drawn: int
+    first_failure: Moment | None
+    first_error: Moment | None
+    last: Moment | None
+    mark: float | None
+    agents: int
+    failures: int
+
+    def lane(self, key: str) -> Lane | None:
+        return next((lane for lane in self.lanes if lane.key == key), None)
+
+
+def build(
+    spans: Sequence[Span],
+    agents: Mapping[str, tuple[str, str | None]],
+    hand_offs: Iterable[HandOff] = (),
+    *,
+    title: str = "No agent",
+    mode: Mode = "brief",
+    failed_span_id: str | None = None,
+    selected: str | None = None,
+    lane: str | None = None,
+    start: int = 0,
+    stop: int | None = None,
+    since_us: int | None = None,
+    until_us: int | None = None,
+) -> Timeline:
+    """`agents` maps ids to (name, type); `title` names the lane of what no agent did. `selected` is a span's key: always shown.
+    `lane` is a lane to open, with its rows from number `start` to `stop`. `since_us` and `until_us` may
+    lengthen the axis."""
+    tree = Tree(spans, failed_span_id)
+    starts = [span.started_at for span in spans]
+    began = min(starts if since_us is None else [*starts, since_us], default=0)
+    ended = max((span.ended_at for span in spans), default=0)
+    axis = Axis(began, max(ended, until_us or 0))
+    shown = tree.visible(mode, selected)
+    rows, counts = _rows(tree, shown, axis)
+    lanes = [
+        _lane(key, rows.get(key, []), counts[key], tree, axis, agents, title) for key in tree.lane_order()
+    ]
+    if mode == "failed":
+        lanes = [one for one in lanes if one.total]
+    _fit(lanes, selected, lane, start, stop)
+    drawn, total = _draw_hand_offs(lanes, hand_offs, axis)
+
+    def moment(index: int | None) -> Moment | None:
+        if index is None:
+            return None
+        span = spans[index]
+        lane_name = _lane_name(span.agent_id, agents, title)
+        return Moment(tree.key(index), span.name, lane_name, span.agent_id, axis.ms(span.started_at))
+
+    first = tree.first_failing
+    return Timeline(
+        lanes=lanes,
+        ticks=axis.ticks(),
+        started_us=began,
+        duration_ms=axis.length / 1000,
+        steps=len(spans),
+        folded=len(spans) - sum(shown),
+        kinds={span.kind for span, is_shown in zip(spans, shown, strict=True) if is_shown},
+        hand_offs=total,
+        hand_offs_drawn=drawn,
+        first_failure=moment(first),
+        first_error=moment(tree.first_error()),
+        last=moment(tree.last()),
+        mark=None if first is None else axis.x(spans[first].started_at),
+        agents=sum(1 for key in tree.lane_order() if key != NO_AGENT),
+        failures=sum(1 for span in spans if span.status == "error"),
+    )
+
+
+def _lane_name(agent_id: str | None, agents: Mapping[str, tuple[str, str | None]], title: str) -> str:
+    if not agent_id:
+        return title
+    return agents.get(agent_id, ("an agent that is gone", None))[0]
+
+
+def _rows(tree: Tree, shown: list[bool], axis: Axis) -> tuple[dict[str, list[Row]], dict[str, list[int]]]:
+    """Rows by lane in the order of the tree, and each lane's spans."""
+    spans, parents, first = tree.spans, tree.parents, tree.first_failing
+    depths = [0] * len(spans)
+    rows: dict[str, list[Row]] = {}
+    members: dict[str, list[int]] = {}
+    for index in tree.order:
+        span = spans[index]
+        lane = span.agent_id or NO_AGENT
+        members.setdefault(lane, []).append(index)
+        parent = parents[index]
+        depth = depths[parent] if parent is not None and (spans[parent].agent_id or NO_AGENT) == lane else 0
+        if shown[index]:
+            depth += 1
+            rows.setdefault(lane, []).append(
+                _row(span, tree.key(index), min(depth, _DEEPEST), axis, index == first)
+            )
+        depths[index] = depth
+    return rows, members
+
+
+def _row(span: Span, key: str, depth: int, axis: Axis, is_first_failing: bool) -> Row:
+    x, end = axis.x(span.started_at), axis.x(max(span.ended_at, span.started_at))
+    ms = max(span.ended_at - span.started_at, 0) / 1000
+    failed = span.status == "error"
+    why = _why(span) if failed else ""
+    # A character of a label is about 1.3 percent of a narrow axis.
+    room = (len(why) + 9) * 1.3
+    side: Literal["right", "left", "in"] = "right"
+    if end + room > 100:
+        side = "left" if x > room or x > max(100 - end, end - x) else "in"
+    return Row(
+        key, span.name, span.kind, failed, depth, x, end - x, axis.ms(span.started_at), ms, why, side, is_first_failing
+    )  # fmt: skip
+
+
+def _why(span: Span) -> str:
+    """The failure in a few letters."""
+    text = (span.error_type or "").rpartition(".")[2] or " ".join((span.error_message or "")[:60].split())
+    return text if len(text) <= 26 else text[:25] + "…"
+
+
+def _lane(
+    key: str,
+    rows: list[Row],
+    members: list[int],
+    tree: Tree,
+    axis: Axis,
+    agents: Mapping[str, tuple[str, str | None]],
+    title: str,
+) -> Lane:
+    spans = tree.spans
+    began = min(spans[index].started_at for index in members)
+    ended = max(began, *(spans[index].ended_at for index in members))
+    invoked = [
+        spans[index]
+        for index in members
+        if spans[index].kind == "agent" and not tree.repeats_its_agent(index)
+    ]
+    bars = _merge([(axis.x(span.started_at), axis.x(max(span.ended_at, span.started_at))) for span in invoked])
+    if not bars or len(bars) > _BARS:
+        bars = [(axis.x(began), axis.x(ended))]
+    stops = list(dict.fromkeys(round(axis.x(span.ended_at), 1) for span in invoked if span.status == "error"))
+    return Lane(
+        key=key,
+        name=_lane_name(key, agents, title),
+        type=agents.get(key, ("", None))[1],
+        at_ms=axis.ms(began),
+        ms=max(ended - began, 0) / 1000,
+        steps=len(members),
+        failures=sum(1 for index in members if spans[index].status == "error"),
+        bars=[(x, end - x) for x, end in bars],
+        stops=stops[:_BARS],
+        rows=rows,
+        total=len(rows),
+    )
+
+
+def _merge(ranges: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    merged: list[tuple[float, float]] = []
+    for x, end in sorted(ranges):
+        if merged and x - merged[-1][1] < 0.4:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((x, end))
+    return merged
+
+
+def _fit(
+    lanes: list[Lane], selected: str | None, wanted: str | None, start: int, stop: int | None
+) -> None:
+    """Closes lanes and cuts rows until about ROOM are left: the lane asked for comes first, then what is selected, then
+    what failed; lanes without failures stay closed."""
+    if sum(lane.total for lane in lanes) <= ROOM:
+        return
+    left = ROOM
+    queue = sorted((_urgency(lane, selected, wanted), place) for place, lane in enumerate(lanes))
+    for urgency, place in queue:
+        lane = lanes[place]
+        if urgency > 3 or left <= 0:
+            lane.is_open, lane.rows = False, []
+            continue
+        if urgency == 0:
+            first, share = max(start, 0), max((stop or start + ROOM) - start, 0)
+        else:
+            # One long lane leaves room for the next one that failed.
+            share = left if lane.total <= left // 2 else max(left // 2, 40)
+            focus = _focus(lane, selected)
+            first = 0 if focus < share else focus - 5
+        lane.skipped = min(first, max(lane.total - 1, 0))
+        lane.rows = lane.rows[lane.skipped : lane.skipped + min(share, ROOM)]
+        left -= len(lane.rows)
+
+
+def _urgency(lane: Lane, selected: str | None, wanted: str | None) -> int:
+    if lane.key == wanted:
+        return 0
+    if selected and any(row.key == selected for row in lane.rows):
+        return 1
+    if any(row.first_failing for row in lane.rows):
+        return 2
+    return 3 if lane.failures else 4
+
+
+def _focus(lane: Lane, selected: str | None) -> int:
+    """The row that has to be in view: the selected one, else the first failing, else the first that failed."""
+    for wanted in (lambda row: row.key == selected, lambda row: row.first_failing, lambda row: row.failed):
+        for index, row in enumerate(lane.rows):
+            if wanted(row):
+                return index
+    return 0
+
+
+def _draw_hand_offs(lanes: list[Lane], hand_offs: Iterable[HandOff], axis: Axis) -> tuple[int, int]:
+    """Adds the pieces to the lanes, failed ones first in line; returns how many hand-offs are drawn, and how many there are."""
+    place = {lane.key: index for index, lane in enumerate(lanes)}
+    between = [
+        (place[hand.sender_id], place[hand.recipient_id], round(axis.x(hand.at), 2), hand.failed)
+        for hand in hand_offs
+        if hand.sender_id in place and hand.recipient_id in place and hand.sender_id != hand.recipient_id
+    ]
+    heads: list[set[Piece]] = [set() for _ in lanes]
+    bodies: list[set[Piece]] = [set() for _ in lanes]
+    used = drawn = 0
+    for sender, recipient, x, failed in sorted(between, key=lambda hand: not hand[3]):
+        top, bottom = min(sender, recipient), max(sender, recipient)
+        used += 2 * (bottom - top)
+        if used > PIECES and drawn:
+            break
+        drawn += 1
+        down = sender < recipient
+        heads[sender].add(Piece(x, "from", down, failed))
+        heads[recipient].add(Piece(x, "to", down, failed))
+        for index in range(top + 1, bottom):
+            heads[index].add(Piece(x, "through", down, failed))
+        for index in range(top, bottom):
+            bodies[index].add(Piece(x, "through", True, failed))
+    for lane, head, body in zip(lanes, heads, bodies, strict=True):
+        lane.head, lane.body = sorted(head), sorted(body)
+    return drawn, len(between)

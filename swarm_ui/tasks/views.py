@@ -1,0 +1,189 @@
+"""The list of runs, and one run: what happened, where it failed, what was said and logged."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Literal
+
+from flask import Blueprint, Response, abort, current_app, redirect, request, url_for
+from pydantic import BaseModel, Field
+from sqlalchemy import select
+
+from swarm_ui import clock
+from swarm_ui.agents.models import Agent
+from swarm_ui.extensions import db
+from swarm_ui.live import live
+from swarm_ui.tasks import pretty, queries, run, steps
+from swarm_ui.tasks.models import LEVELS, MESSAGE_TYPES, STATUSES, Message
+from swarm_ui.web import page, parse, wants_fragment
+from swarm_ui.workflows.models import Workflow
+
+bp = Blueprint("tasks", __name__, url_prefix="/tasks")
+PAGE = 50
+# Larger ones are read as plain text.
+WHOLE_ON_PAGE = 300_000
+
+
+class MessageFilter(BaseModel):
+    type: Literal["request", "response", "status_update", "error", "broadcast"] | None = None
+    cursor: str | None = Field(None, max_length=200)
+
+
+class LogFilter(BaseModel):
+    level: Literal["debug", "info", "warning", "error", "critical"] | None = None
+    agent: str | None = Field(None, max_length=36)
+    span: str | None = Field(None, max_length=16)
+    line: str | None = Field(None, max_length=36)
+    cursor: str | None = Field(None, max_length=200)
+
+
+@bp.get("")
+@live
+def index() -> Response:
+    wanted = parse(queries.TaskFilter, request.args)
+    tasks, is_cut = queries.page_of(wanted, *queries.ROW, limit=PAGE)
+    names = queries.names_of(
+        agent_id for task in tasks.items for agent_id in (*(task.assigned_agents or ())[:3], task.failed_agent_id)
+    )
+    others = {name: value for name, value in request.args.to_dict().items() if name != "cursor" and value}
+    context: dict[str, Any] = {
+        "first_url": url_for("tasks.index", **others),
+        "next_url": tasks.next and url_for("tasks.index", **others, cursor=tasks.next),
+    }
+    if not wants_fragment():
+        context["workflows"] = queries.options(Workflow, wanted.workflow)
+        context["agents"] = queries.options(Agent, wanted.agent)
+    return page(
+        "tasks/index.html",
+        part="tasks/_list.html",
+        wanted=wanted,
+        tasks=tasks,
+        who={task.id: _who(task, names) for task in tasks.items},
+        names=names,
+        workflow_names=queries.workflow_names(task.workflow_id for task in tasks.items),
+        searched=queries.SEARCHED if is_cut else None,
+        statuses=STATUSES,
+        now=clock.now(),
+        **context,
+    )
+
+
+def _who(task: Any, names: dict[str, tuple[str, str | None]]) -> str:
+    """The first three agents by name, and how many more."""
+    assigned = task.assigned_agents or []
+    known = [names[agent_id][0] for agent_id in assigned[:3] if agent_id in names]
+    more = max(len(assigned), task.agent_count or 0) - len(known)
+    return ", ".join([*known, *([f"+{more}"] if more > 0 else [])])
+
+
+def of_task(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Hands the run to the view. The id of a run that became part of another leads there."""
+
+    @wraps(view)
+    def with_task(task_id: str, **values: Any) -> Any:
+        found = queries.task_with_workflow(task_id)
+        if found is not None:
+            return view(found, **values)
+        successor = queries.successor_of(task_id)
+        if successor is None or successor == task_id or request.endpoint is None:
+            abort(404)
+        return redirect(url_for(request.endpoint, task_id=successor, **values, **request.args.to_dict()), 301)
+
+    return with_task
+
+
+@bp.get("/<task_id>")
+@live
+@of_task
+def show(found: Any) -> Response:
+    shape = parse(run.Shape, request.args)
+    if wants_fragment() and shape.part == "lane":
+        return page("tasks/_lane_rows.html", **run.timeline_of(found, shape))
+    if wants_fragment() and shape.part == "timeline":
+        return page("tasks/_timeline.html", **run.timeline_of(found, shape))
+    if wants_fragment() and shape.part == "head":
+        context = run.timeline_of(found, shape)
+        return page("tasks/_head.html", **context | run.head_of(found, context["timeline"]) | run.content_of(found))
+    return page("tasks/show.html", **run.page_of(found, shape))
+
+
+@bp.get("/<task_id>/spans/<key>")
+@of_task
+def span(found: Any, key: str) -> Response:
+    """The step's panel; without HTMX the page with it open."""
+    task = found.Task
+    if not wants_fragment():
+        return redirect(url_for("tasks.show", task_id=task.id, span=key, _anchor="span"), 302)  # type: ignore[return-value]
+    return page("tasks/_span.html", **run.step_of(task, _span_or_404(task.id, key), key))
+
+
+def _span_or_404(task_id: str, key: str) -> Any:
+    return queries.span_of(task_id, key) or abort(404)
+
+
+@bp.get("/<task_id>/spans/<key>/payload")
+@of_task
+def payload(found: Any, key: str) -> Response:
+    part = request.args.get("part", "all")
+    if part not in steps.PARTS:
+        abort(404)
+    return _plain_text(steps.whole_text(_span_or_404(found.Task.id, key), part))
+
+
+@bp.get("/<task_id>/content/<any(input, result):part>")
+@of_task
+def content(found: Any, part: str) -> Response:
+    return _plain_text(pretty.plain(getattr(found.Task, part))[0])
+
+
+def _plain_text(text: str | None) -> Response:
+    """As it came. Nothing in it can run: a browser takes it for text, and for a stranger's at that."""
+    if text is None:
+        abort(404)
+    response = current_app.response_class(text.encode("utf-8", "replace"), mimetype="text/plain")
+    response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    response.headers["Content-Disposition"] = "inline"
+    return response
+
+
+@bp.get("/<task_id>/messages")
+@live
+@of_task
+def messages(found: Any) -> Response:
+    wanted = parse(MessageFilter, request.args)
+    part = "tasks/_message_rows.html" if wanted.cursor else "tasks/_messages.html"
+    return page("tasks/messages.html", part=part, found=found, task=found.Task, types=MESSAGE_TYPES,
+                **run.messages_of(found.Task, wanted.type, wanted.cursor))  # fmt: skip
+
+
+@bp.get("/<task_id>/messages/<message_id>")
+@of_task
+def message(found: Any, message_id: str) -> Response:
+    """One message whole: in place for HTMX, else as plain text."""
+    statement = select(Message.content).where(Message.task_id == found.Task.id, Message.id == message_id)
+    row = db.session.execute(statement).first()
+    if row is None:
+        abort(404)
+    if wants_fragment():
+        return page("tasks/_message_content.html", shown=pretty.show(row.content, WHOLE_ON_PAGE), whole_url=None)
+    return _plain_text(pretty.plain(row.content)[0] or "")
+
+
+@bp.get("/<task_id>/logs")
+@live
+@of_task
+def logs(found: Any) -> Response:
+    wanted = parse(LogFilter, request.args)
+    part = "tasks/_log_rows.html" if wanted.cursor else "tasks/_logs.html"
+    return page("tasks/logs.html", part=part, found=found, task=found.Task, levels=LEVELS,
+                **run.logs_of(found.Task, wanted.level, wanted.agent, wanted.span, wanted.line, wanted.cursor))  # fmt: skip
+
+
+@bp.get("/<task_id>/logs/<log_id>")
+@of_task
+def log_line(found: Any, log_id: str) -> Response:
+    """One line whole, with what was logged beside it."""
+    line = db.session.scalars(queries.logs_of(found.Task.id).where(queries.ExecutionLog.id == log_id)).first()
+    if line is None:
+        abort(404)
+    details = f"\n\n{pretty.plain(line.details)[0]}" if line.details else ""
+    return _plain_text(f"{line.message or ''}{details}")

@@ -1,0 +1,121 @@
+"""The worker: projects what was appended, keeps scores and graphs up to date, and notices runs that went silent.
+
+Woken by the doorbell right after a commit; besides it looks every second by itself, so that nothing depends on a ring.
+"""
+
+import logging
+import os
+import secrets
+import signal
+from types import FrameType
+
+from flask import Flask
+from sqlalchemy import Engine
+
+from swarm_ui import clock
+from swarm_ui.extensions import db
+from swarm_ui.ingest.append import mark_dirty
+from swarm_ui.orm import database_text
+from swarm_ui.projection import summaries
+from swarm_ui.projection.project import Projector
+from swarm_ui.rawsql import Busy, retrying, transaction
+from swarm_ui.worker.doorbell import Doorbell
+
+log = logging.getLogger(__name__)
+IDLE_SECONDS = 1.0
+SEEN_EVERY_US = 5_000_000
+SUMMARIES_EVERY_US = 2_000_000
+SWEEP_EVERY_US = 30_000_000
+
+
+def main(app: Flask) -> None:
+    """Runs until SIGTERM or SIGINT; finishes the round that it is in."""
+    with app.app_context():
+        settings = app.config["SETTINGS"]
+        worker = Worker(db.engine, Doorbell(settings.data_dir), timeout_us=settings.run_timeout * 1_000_000)
+        signal.signal(signal.SIGTERM, worker.stop)
+        signal.signal(signal.SIGINT, worker.stop)
+        worker.run()
+
+
+class Worker:
+    def __init__(self, engine: Engine, doorbell: Doorbell, *, timeout_us: int) -> None:
+        self.engine = engine
+        self.doorbell = doorbell
+        self.timeout_us = timeout_us
+        self.id = secrets.token_hex(8)
+        self.projector = Projector(engine, self.id, timeout_us=timeout_us)
+        self.agents: set[tuple[int, str]] = set()
+        self.workflows: set[tuple[int, str]] = set()
+        self._going = True
+        self._seen_at = self._summed_at = self._swept_at = 0
+
+    def stop(self, _signal: int | None = None, _frame: FrameType | None = None) -> None:
+        self._going = False
+        self.doorbell.ring()
+
+    def run(self) -> None:
+        log.info("worker started", extra={"pid": os.getpid(), "worker": self.id})
+        self.agents, self.workflows = summaries.all_agents(self.engine), summaries.all_workflows(self.engine)
+        while self._going:
+            try:
+                busy = self.step()
+            except Busy as error:
+                log.warning("the database is busy, the worker tries again", extra={"reason": str(error)})
+                busy = False
+            if not busy:
+                self.doorbell.wait(IDLE_SECONDS)
+        log.info("worker stopped", extra={"pid": os.getpid(), "worker": self.id})
+
+    def step(self) -> bool:
+        """One round of everything that is due; true while there is more to project."""
+        now = clock.now_us()
+        if now - self._seen_at >= SEEN_EVERY_US:
+            retrying(self._be_seen)
+            self._seen_at = now
+        done = self.projector.round()
+        self.agents |= done.agents
+        self.workflows |= done.workflows
+        if (self.agents or self.workflows) and now - self._summed_at >= SUMMARIES_EVERY_US:
+            self.summarise()
+            self._summed_at = now
+        if now - self._swept_at >= SWEEP_EVERY_US:
+            self.sweep()
+            self._swept_at = now
+        return done.traces > 0
+
+    def summarise(self) -> None:
+        agents, workflows = self.agents, self.workflows
+        self.agents, self.workflows = set(), set()
+        summaries.refresh(self.engine, agents, workflows)
+
+    def sweep(self) -> None:
+        """Runs that went silent get their verdict; agents that did are called so."""
+        retrying(self._mark_silent)
+        self.agents |= summaries.grown_quiet(self.engine)
+
+    def _mark_silent(self) -> None:
+        """Running tasks of every owner (userId named in each row) of which nothing has arrived for RUN_TIMEOUT."""
+        now = clock.now_us()
+        with transaction(self.engine, writes=False) as raw:
+            silent = raw.rows(
+                "SELECT userId,id FROM tasks WHERE status='running' AND lastProgressAt<=? ORDER BY lastProgressAt LIMIT 500",
+                (database_text(now - self.timeout_us),),
+            )
+            marks: dict[int, list[str]] = {}
+            for owner_id, task_id in silent:
+                statement = "SELECT traceId FROM task_traces WHERE userId=? AND taskId=?"
+                marks.setdefault(owner_id, []).extend(row[0] for row in raw.rows(statement, (owner_id, task_id)))
+        if not marks:
+            return
+        with transaction(self.engine) as raw:
+            for owner_id, traces in marks.items():
+                mark_dirty(raw, owner_id, sorted(traces), now)
+
+    def _be_seen(self) -> None:
+        now = clock.now_us()
+        with transaction(self.engine) as raw:
+            raw.upsert(
+                "workers", "id,pid,startedAt,seenAt", "id", f"seenAt={now}", [(self.id, os.getpid(), now, now)]
+            )
+            raw.execute("DELETE FROM workers WHERE seenAt<?", (now - 3_600_000_000,))

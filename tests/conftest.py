@@ -1,0 +1,254 @@
+"""Fixtures: an app on an empty database, people and their clients, a page reader, a statement recorder.
+
+The suite runs on SQLite, and on MySQL or MariaDB where TEST_DATABASE_URL names an empty database that it may use.
+"""
+
+import os
+import re
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskCliRunner, FlaskClient
+from sqlalchemy import event, text
+
+from swarm_ui import clock, config, create_app
+from swarm_ui.extensions import db
+from tests import make as builders
+from tests.pages import Page
+
+NOW = datetime(2026, 11, 17, 3, 12, 40, tzinfo=UTC)
+SHARED = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
+TEST_DATABASE_URL = os.environ.get("TEST_DATABASE_URL")
+
+
+class Clock:
+    """The injected clock: it stands still until a test moves it."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, **passed: float) -> None:
+        self.now += timedelta(**passed)
+
+
+class Browser(FlaskClient):
+    """Each request gets an application context of its own, as on a server: session, person and owner are not the test's."""
+
+    def open(self, *args, **kwargs):
+        with self.application.app_context():
+            return super().open(*args, **kwargs)
+
+
+class Shell(FlaskCliRunner):
+    """The same for commands."""
+
+    def invoke(self, *args, **kwargs):
+        with self.app.app_context():
+            return super().invoke(*args, **kwargs)
+
+
+@pytest.fixture
+def time() -> Iterator[Clock]:
+    fake = Clock()
+    clock.use(fake)
+    yield fake
+    clock.use(None)
+
+
+@pytest.fixture(scope="session")
+def empty_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One file with the schema; each test gets a copy, which is quicker than making the tables again."""
+    folder = tmp_path_factory.mktemp("template")
+    app = create_app(config.load({"DATA_DIR": str(folder)}))
+    with app.app_context():
+        db.create_all()
+        with db.engine.connect() as connection:
+            connection.exec_driver_sql("ROLLBACK")
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        db.engine.dispose()
+    return folder / "swarm.db"
+
+
+@pytest.fixture(scope="session")
+def mysql_tables() -> str | None:
+    """The tables in TEST_DATABASE_URL, made by the migrations once; each test empties those that it used."""
+    if not TEST_DATABASE_URL:
+        return None
+    import tempfile
+
+    from flask_migrate import upgrade
+
+    with tempfile.TemporaryDirectory() as folder:
+        app = create_app(config.load({"DATA_DIR": folder, "DATABASE_URL": TEST_DATABASE_URL}))
+        with app.app_context():
+            with db.engine.begin() as connection:
+                connection.execute(text("SET FOREIGN_KEY_CHECKS=0"))
+                for (name,) in connection.execute(text("SHOW TABLES")).all():
+                    connection.execute(text(f"DROP TABLE `{name}`"))
+                connection.execute(text("SET FOREIGN_KEY_CHECKS=1"))
+            upgrade()
+            db.engine.dispose()
+    return TEST_DATABASE_URL
+
+
+@pytest.fixture
+def environ(tmp_path: Path, empty_sqlite: Path, mysql_tables: str | None) -> dict[str, str]:
+    """The variables the app under test is started with."""
+    folder = tmp_path / "data"
+    folder.mkdir(mode=0o700)
+    if mysql_tables:
+        return {"DATA_DIR": str(folder), "DATABASE_URL": mysql_tables, "LOG_LEVEL": "warning"}
+    shutil.copy(empty_sqlite, folder / "swarm.db")
+    return {"DATA_DIR": str(folder), "LOG_LEVEL": "warning"}
+
+
+@pytest.fixture
+def app(environ: dict[str, str], time: Clock) -> Iterator:
+    app = create_app(config.load(environ))
+    app.testing = True
+    app.test_client_class, app.test_cli_runner_class = Browser, Shell
+    with app.app_context():
+        yield app
+        db.session.rollback()
+        db.session.remove()
+        if TEST_DATABASE_URL:
+            _empty_tables()
+        db.engine.dispose()
+
+
+def _empty_tables() -> None:
+    with db.engine.begin() as connection:
+        connection.execute(text("SET FOREIGN_KEY_CHECKS=0"))
+        for table in db.metadata.sorted_tables:
+            if connection.execute(text(f"SELECT 1 FROM {table.name} LIMIT 1")).first():
+                connection.execute(text(f"DELETE FROM {table.name}"))
+        connection.execute(text("SET FOREIGN_KEY_CHECKS=1"))
+
+
+@pytest.fixture
+def alice(app):
+    """Owns the data."""
+    return builders.user(email="alice@example.org", name="Alice Archer")
+
+
+@pytest.fixture
+def bob(app):
+    """A stranger."""
+    return builders.user(email="bob@example.org", name="Bob Baker")
+
+
+@pytest.fixture
+def root(app):
+    """Administers."""
+    return builders.user(email="root@example.org", name="Root", role="admin")
+
+
+@pytest.fixture
+def make(app):
+    """Row builders: `make.alert(alice, severity="critical")`."""
+    return builders
+
+
+@pytest.fixture
+def client_of(app) -> Callable:
+    """A browser that a person is signed in with: `client_of(alice)`; `owner=` enters another's space."""
+
+    def sign_in(person, owner=None):
+        client = app.test_client()
+        with client.session_transaction() as session:
+            session["_user_id"] = f"{person.id}:{(owner or person).id}"
+            session["_fresh"] = True
+        return client
+
+    return sign_in
+
+
+@pytest.fixture
+def client(client_of, alice):
+    """Alice's browser."""
+    return client_of(alice)
+
+
+@pytest.fixture
+def page(client) -> Callable[..., Page]:
+    """Opens an HTML page as Alice and checks what every page must have: `page("/tasks")`."""
+
+    def open_page(url: str, status: int = 200, **options) -> Page:
+        response = options.pop("client", client).get(url, **options)
+        assert response.status_code == status, f"{url}: {response.status_code} {response.get_data(as_text=True)[:500]}"
+        return Page(response, response.request.path)
+
+    return open_page
+
+
+@pytest.fixture
+def statements(app) -> Callable:
+    """Records the SQL of a block: `with statements() as sent: …`; `len(sent)`, `sent[0]`.
+
+    Fails where a statement touches an owned table and does not say whose rows.
+    """
+
+    @contextmanager
+    def record() -> Iterator[list[str]]:
+        sent: list[str] = []
+
+        def note(_connection, _cursor, statement, _parameters, _context, _many) -> None:
+            if not statement.upper().startswith(("BEGIN", "PRAGMA", "SAVEPOINT", "RELEASE", "ROLLBACK")):
+                sent.append(statement)
+
+        event.listen(db.engine, "before_cursor_execute", note)
+        try:
+            yield sent
+        finally:
+            event.remove(db.engine, "before_cursor_execute", note)
+        for statement in sent:
+            check_owner_is_named(statement)
+
+    return record
+
+
+OWNED_TABLES = None
+
+
+def check_owner_is_named(statement: str) -> None:
+    """Any SQL on an owned table names `userId`."""
+    global OWNED_TABLES
+    if OWNED_TABLES is None:
+        OWNED_TABLES = {table.name for table in db.metadata.sorted_tables if "userId" in table.c}
+    touched = set(re.findall(r"(?:FROM|JOIN|UPDATE|INTO)\s+[`\"]?(\w+)", statement, re.IGNORECASE)) & OWNED_TABLES
+    if touched and "userid" not in statement.lower():
+        raise AssertionError(f"{touched} read or written without an owner: {statement}")
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """The recorded traces that development machines have beside the project."""
+    if not SHARED.is_dir():
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"the shared data is missing at {SHARED}")
+        pytest.skip("the shared recordings are not here; they live beside the project on development machines")
+    return SHARED
+
+
+@pytest.fixture(autouse=True)
+def _only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing outside this machine is reached."""
+    connect = socket.socket.connect
+
+    def guarded(self, address):
+        host = address[0] if isinstance(address, tuple) else "127.0.0.1"
+        if host not in ("127.0.0.1", "::1", "localhost"):
+            raise AssertionError(f"a test reached for {address}")
+        return connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
