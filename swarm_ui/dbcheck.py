@@ -7,6 +7,7 @@ import click
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import Flask, current_app
+from flask.cli import with_appcontext
 from sqlalchemy import Column, Connection, Inspector, Table, UniqueConstraint, func, inspect, select, text
 from sqlalchemy import types as kinds
 from sqlalchemy.exc import SQLAlchemyError
@@ -23,6 +24,7 @@ def init_app(app: Flask) -> None:
 
 
 @click.command("check-db")
+@with_appcontext
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def check_db(as_json: bool) -> None:
     """Check the database: reachable, migrated, every table, column and index as expected."""

@@ -5,6 +5,7 @@ characters; an id stands five times in a typical row and its indexes, so the sho
 """
 
 import secrets
+from functools import lru_cache
 from hashlib import blake2b
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -38,11 +39,12 @@ def derived(at_us: int, *parts: object) -> str:
     return _encode(min(max(at_us // 1_000_000, 0), _SECONDS_LIMIT) << 65 | _hash(parts) >> 63)
 
 
+@lru_cache(maxsize=20_000)
 def stable(*parts: object) -> str:
     """Like `derived` where the time may still change, as a run's start does while its spans arrive: all 100 bits are hash."""
     return _encode(_hash(parts) >> 28)
 
 
 def _hash(parts: tuple[object, ...]) -> int:
-    text = "\x1f".join(map(str, parts))
-    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest())
+    text = "\x1f".join([str(part) for part in parts])
+    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest(), "big")

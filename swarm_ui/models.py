@@ -3,7 +3,7 @@
 from swarm_ui.accounts.models import ApiKey, LoginLink, Membership, SpaceVersion, User
 from swarm_ui.agents.models import Agent, AgentConfiguration
 from swarm_ui.alerts.models import Alert
-from swarm_ui.ingest.models import LogRecord, Resource, Span, TraceDirty, TraceLink
+from swarm_ui.ingest.models import LogRecord, PayloadBlock, Resource, Span, TraceDirty, TraceLink
 from swarm_ui.integrations.models import Integration, LlmProvider
 from swarm_ui.metrics.models import Metric, MetricPoint
 from swarm_ui.tasks.models import (
@@ -35,6 +35,7 @@ __all__ = [
     "Metric",
     "MetricPoint",
     "SpaceVersion",
+    "PayloadBlock",
     "Resource",
     "Span",
     "Task",

@@ -14,6 +14,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from swarm_ui.errors import Refused
 from swarm_ui.extensions import db
 from swarm_ui.jsontext import dump_bytes, dumps, loads
+from swarm_ui.orm import UTCTime
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -84,6 +85,8 @@ def keyset(
     """
     if cursor:
         seen_at, seen_id = read_cursor(cursor)
+        if isinstance(at.type, UTCTime) != isinstance(seen_at, datetime):
+            raise Refused(422, "cursor: not one that this list gave out", fields={"cursor": "unknown cursor"})
         statement = statement.where(_after(at, row_id, seen_at, seen_id, ascending))
     order = (at.asc(), row_id.asc()) if ascending else (at.desc(), row_id.desc())
     rows = db.session.execute(statement.order_by(*order).limit(limit + 1)).all()

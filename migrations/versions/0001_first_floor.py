@@ -88,7 +88,11 @@ def upgrade():
         sa.Column("updatedAt", TIME, nullable=False),
         sa.Column("userId", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_execution_logs")),
-        **TABLE,
+        mariadb_charset="utf8mb4",
+        mariadb_collate="utf8mb4_bin",
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        sqlite_with_rowid=False,
     )
     op.create_index(
         "ix_execution_logs_userId_taskId_at_id",
@@ -141,7 +145,11 @@ def upgrade():
         sa.Column("updatedAt", TIME, nullable=False),
         sa.Column("userId", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_messages")),
-        **TABLE,
+        mariadb_charset="utf8mb4",
+        mariadb_collate="utf8mb4_bin",
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        sqlite_with_rowid=False,
     )
     op.create_index(
         "ix_messages_userId_taskId_at_id", "messages", ["userId", "taskId", "at", "id"], unique=False
@@ -189,11 +197,22 @@ def upgrade():
         sa.Column("updatedAt", TIME, nullable=False),
         sa.Column("userId", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_metrics")),
-        **TABLE,
+        mariadb_charset="utf8mb4",
+        mariadb_collate="utf8mb4_bin",
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        sqlite_with_rowid=False,
     )
-    op.create_index("ix_metrics_userId_at", "metrics", ["userId", "at"], unique=False)
     op.create_index("ix_metrics_userId_taskId", "metrics", ["userId", "taskId"], unique=False)
 
+    op.create_table(
+        "payload_blocks",
+        sa.Column("id", BIG_KEY, autoincrement=False, nullable=False),
+        sa.Column("body", PAYLOAD, nullable=False),
+        sa.Column("userId", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_payload_blocks")),
+        **TABLE,
+    )
     op.create_table(
         "resources",
         sa.Column("userId", sa.Integer(), autoincrement=False, nullable=False),
@@ -260,7 +279,11 @@ def upgrade():
         sa.Column("tools", JSON, nullable=True),
         sa.Column("userId", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("taskId", "agentId", name=op.f("pk_task_agents")),
-        **TABLE,
+        mariadb_charset="utf8mb4",
+        mariadb_collate="utf8mb4_bin",
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        sqlite_with_rowid=False,
     )
     op.create_index(
         "ix_task_agents_userId_agentId_at_taskId",
@@ -638,6 +661,7 @@ def downgrade():
         "spans",
         "space_versions",
         "resources",
+        "payload_blocks",
         "metrics",
         "metric_points",
         "messages",

@@ -6,7 +6,7 @@
   "use strict";
   const SECOND = 1000, MINUTE = 60 * SECOND;
   const AWAY_AFTER = 2 * MINUTE;
-  let lastUpdate = Date.now(), lastLook = Date.now(), failures = 0, timer = 0;
+  let lastUpdate = Date.now(), lastLook = Date.now(), failures = 0, held = false, timer = 0;
 
   const parts = () => document.querySelectorAll("[data-live]");
 
@@ -51,7 +51,9 @@
   }
 
   document.addEventListener("htmx:beforeRequest", (event) => {
-    if (isTick(event) && isHeld(event.detail.elt)) event.preventDefault();
+    if (!isTick(event)) return;
+    held = isHeld(event.detail.elt);
+    if (held) event.preventDefault();
   });
 
   document.addEventListener("htmx:configRequest", (event) => {
@@ -131,8 +133,9 @@
   function sayMark() {
     for (const mark of document.querySelectorAll("[data-live-mark]")) {
       mark.hidden = !parts().length;
-      mark.dataset.state = failures ? "stale" : "live";
-      mark.querySelector("[data-live-word]").textContent = failures ? "Paused, last update" : "Live, updated";
+      mark.dataset.state = failures || held ? "stale" : "live";
+      mark.querySelector("[data-live-word]").textContent =
+        failures ? "Paused, last update" : held ? "Waiting while you are in it, last update" : "Live, updated";
       const time = mark.querySelector("time");
       time.setAttribute("datetime", new Date(lastUpdate).toISOString());
       time.textContent = howLongAgo(lastUpdate);

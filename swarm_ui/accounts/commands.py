@@ -2,7 +2,7 @@
 
 import click
 from flask import Flask
-from flask.cli import AppGroup
+from flask.cli import AppGroup, with_appcontext
 from sqlalchemy import select
 
 from swarm_ui.accounts import entry, keys, people
@@ -35,6 +35,7 @@ def _scopes(_context: click.Context, _parameter: click.Parameter, value: str) ->
 
 @click.command("login-link")
 @click.option("--email", callback=_email, help="Whom it signs in; made if unknown. Otherwise the first administrator.")
+@with_appcontext
 def login_link(email: str | None) -> None:
     """Print a sign-in link that works once, for 15 minutes."""
     click.echo(entry.make_link(email))

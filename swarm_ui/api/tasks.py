@@ -1,5 +1,6 @@
 """Runs and their steps for the API: the selects of the task pages, as dictionaries."""
 
+import logging
 from collections import defaultdict
 from typing import Any
 
@@ -9,11 +10,13 @@ from swarm_ui.api import shapes
 from swarm_ui.api.schemas import Paging, TaskQuery
 from swarm_ui.extensions import db
 from swarm_ui.ingest.contents import input_of, output_of
-from swarm_ui.ingest.models import Span
-from swarm_ui.ingest.payload import unpack
+from swarm_ui.ingest.models import Resource, Span
+from swarm_ui.ingest.payload import Reader, session_reader, unpack
 from swarm_ui.tasks import queries
 from swarm_ui.tasks.models import Task, TaskTrace
 from swarm_ui.web import Slice, keyset
+
+log = logging.getLogger(__name__)
 
 
 def listed(wanted: TaskQuery) -> tuple[Slice, bool]:
@@ -77,12 +80,30 @@ def spans(task_id: str, wanted: Paging) -> Slice:
     order = {row.id: number for number, row in enumerate(found.items)}
     whole = select(*shapes.SPAN.columns, Span.id).where(Span.id.in_(order))
     rows = db.session.execute(whole).all() if order else []
-    return Slice([_span(row) for row in sorted(rows, key=lambda row: order[row.id])], found.next)
+    reader = session_reader(db.session)
+    reader.expect(row.payload for row in rows)
+    items = [_span(row, reader) for row in sorted(rows, key=lambda row: order[row.id])]
+    resources = _resources({item["resource"] for item in items})
+    for item in items:
+        item["resource"] = resources.get(item["resource"], {})
+    return Slice(items, found.next)
 
 
-def _span(row: Any) -> dict[str, Any]:
+def _resources(hashes: set[str]) -> dict[str, Any]:
+    """The attributes of the processes that sent, by the hash under which spans name them."""
+    rows = db.session.execute(select(Resource.hash, Resource.attributes).where(Resource.hash.in_(hashes - {""})))
+    return {hash_: attributes for hash_, attributes in rows}
+
+
+def _span(row: Any, reader: Reader) -> dict[str, Any]:
+    """`resource` is still a hash."""
     item = shapes.SPAN.read(row)
-    whole = unpack(item.pop("payload"))
+    blob = item.pop("payload")
+    try:
+        whole = reader.open(blob)
+    except Exception:  # a damaged payload must not hide the other spans
+        log.exception("payload cannot be read", extra={"trace": item["traceId"], "span": item["spanId"]})
+        whole = unpack(None)
     return item | {
         "statusMessage": whole["status_message"],
         "attributes": whole["attributes"],

@@ -1,6 +1,6 @@
 """Facts of spans, logs and points into the database, in one transaction with the marks that make the worker project them.
 
-The only writer of `spans`, `log_records`, `metric_points`, `trace_links` and `resources`. Raw bulk SQL: every statement names the owner.
+The only writer of `spans`, `payload_blocks`, `log_records`, `metric_points`, `trace_links` and `resources`. Raw bulk SQL: every statement names the owner.
 Returning means committed. Order, repetition and splitting of the same spans leave the same rows: of two contents of one span id the
 one that ends later stays, then the one with the larger hash.
 """
@@ -30,7 +30,7 @@ _REPLACE_SPAN = (
     "WHERE userId=? AND traceId=? AND spanId=? AND (endedAt<? OR (endedAt=? AND contentHash<?))"
 )
 # Positions in a row of SPAN_COLUMNS.
-_TRACE, _SPAN, _ENDED, _HASH = 1, 2, 10, 22
+_TRACE, _SPAN, _ENDED, _PAYLOAD, _HASH = 1, 2, 10, 21, 22
 
 
 @dataclass(slots=True)
@@ -49,6 +49,7 @@ def append_spans(engine: Engine, owner_id: int, records: list[SpanRecord], arriv
     links: set[tuple[int, str, str]] = set()
     task_ids: dict[str, str] = {}
     hashes: dict[int, str] = {}
+    blocks = payload.Blocks(clock.now_us())
     for record in records:
         resource = hashes.get(id(record.resource))
         if resource is None:
@@ -61,9 +62,10 @@ def append_spans(engine: Engine, owner_id: int, records: list[SpanRecord], arriv
         earlier = rows.get(key)
         if earlier is not None and (earlier[_ENDED], earlier[_HASH]) >= (facts.ended_at, found):
             continue
-        packed = payload.pack(document)
-        if len(packed) > payload.LARGEST_INLINE:
-            packed = payload.stored_at(large.put(owner_id, packed))
+        if len(document) > payload.LARGEST_INLINE:
+            packed = _pack_large(owner_id, document)
+        else:
+            packed = blocks.add(document)
         task_id = task_ids.get(facts.trace_id)
         if task_id is None:
             task_id = task_ids[facts.trace_id] = task_id_of(owner_id, facts.trace_id)
@@ -80,7 +82,13 @@ def append_spans(engine: Engine, owner_id: int, records: list[SpanRecord], arriv
         return Appended()
     # One order for all senders, so that two that overlap wait for each other and do not deadlock.
     ordered = [rows[key] for key in sorted(rows)]
-    return retrying(lambda: _store_spans(engine, owner_id, ordered, sorted(links), resources, arrived_at))
+    bodies = {block_id: (block_id, owner_id, body) for block_id, body in blocks.rows()}
+    return retrying(lambda: _store_spans(engine, owner_id, ordered, bodies, sorted(links), resources, arrived_at))
+
+
+def _pack_large(owner_id: int, document: bytes) -> bytes:
+    packed = payload.pack(document)
+    return payload.stored_at(large.put(owner_id, packed)) if len(packed) > payload.LARGEST_INLINE else packed
 
 
 def task_id_of(owner_id: int, trace_id: str) -> str:
@@ -92,6 +100,7 @@ def _store_spans(
     engine: Engine,
     owner_id: int,
     rows: list[tuple[Any, ...]],
+    bodies: dict[int | None, tuple[int, int, bytes]],
     links: list[tuple[int, str, str]],
     resources: dict[str, dict[str, Any]],
     arrived_at: int,
@@ -106,6 +115,8 @@ def _store_spans(
             newer = newer + fresh
         if newer:
             raw.many(_REPLACE_SPAN, [_replacement(row) for row in newer])
+        wanted = sorted({block for row in (*fresh, *newer) if (block := payload.block_of(row[_PAYLOAD])) is not None})
+        raw.insert("payload_blocks", "id,userId,body", [bodies[block] for block in wanted])
         raw.insert("trace_links", "userId,traceId,linkedTraceId", links, ignore=True)
         _keep_resources(raw, owner_id, resources)
         # A linked trace that is here already belongs to the same run from now on.
@@ -180,9 +191,7 @@ def append_logs(engine: Engine, owner_id: int, entries: list[LogEntry], arrived_
         digest = blake2b(document, digest_size=16)
         digest.update(f"{entry.span_id}\x1f{entry.at}\x1f{entry.severity}\x1f{entry.event_name}\x1f{service}".encode("utf-8", "replace"))
         found = digest.hexdigest()
-        packed = payload.pack(document)
-        if len(packed) > payload.LARGEST_INLINE:
-            packed = payload.stored_at(large.put(owner_id, packed))
+        packed = _pack_large(owner_id, document)
         scope = clean_text("@".join(entry.scope), 255) if any(entry.scope) else None
         rows[entry.trace_id, found] = (
             owner_id, entry.trace_id, entry.span_id, found, entry.at or arrived_at, entry.severity,

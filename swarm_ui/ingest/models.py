@@ -12,7 +12,7 @@ KINDS = ("workflow", "agent", "llm", "tool", "retrieval", "step")
 
 class Span(OwnedInBulk, db.Model):
     """Times are microseconds since 1970. `facts` is the JSON that the projection reads (see `ingest/facts.py`), `payload` the
-    packed whole (`ingest/payload.py`), `content_hash` decides between two contents of one span id. `task_id` and `agent_id` are
+    whole or where it lies (`ingest/payload.py`), `content_hash` decides between two contents of one span id. `task_id` and `agent_id` are
     the projection's."""
 
     __tablename__ = "spans"
@@ -99,3 +99,12 @@ class Resource(OwnedInBulk, db.Model):
     user_id: Mapped[int] = mapped_column("userId", Integer, primary_key=True, autoincrement=False)
     hash: Mapped[str] = mapped_column(Ascii(16), primary_key=True)
     attributes: Mapped[dict] = mapped_column(Json)
+
+
+class PayloadBlock(OwnedInBulk, db.Model):
+    """Payloads of spans that arrived together; see `ingest/payload.py`."""
+
+    __tablename__ = "payload_blocks"
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=False)
+    body: Mapped[bytes] = mapped_column(Payload)

@@ -6,6 +6,7 @@ same parent join it. A tool that hands the work to somebody stands for that agen
 """
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from swarm_ui.ingest.conventions import GENERIC_NAME
@@ -34,6 +35,7 @@ class Invocation:
         return self.node.failed
 
 
+@lru_cache(maxsize=8_192)
 def plain(name: str) -> str:
     """Spellings of one name: research-specialist, Research Specialist, research_specialist."""
     return _NOT_A_WORD.sub("_", name).strip("_").casefold()

@@ -11,7 +11,7 @@ from swarm_ui import ids
 from swarm_ui.ingest.contents import stored
 from swarm_ui.ingest.conventions import GENERIC_NAME, UUID
 from swarm_ui.ingest.facts import readable
-from swarm_ui.jsontext import clean_text
+from swarm_ui.jsontext import clean_text, dumps
 from swarm_ui.projection import accounts, story
 from swarm_ui.projection.exchanges import Content, Exchange, find_exchanges
 from swarm_ui.projection.invocations import Invocation, find_invocations
@@ -21,6 +21,7 @@ from swarm_ui.projection.usage import count_once
 from swarm_ui.projection.verdict import Verdict, judge
 
 Price = Callable[[Node], float | None]
+LONGEST_IN_HISTORY = 200
 _SET_UP = ("create", "build", "register", "init", "setup", "started", "configure")
 
 
@@ -266,6 +267,16 @@ def _message(owner_id: int, task_id: str, exchange: Exchange, agent_ids: dict[st
     )
 
 
+def _clipped(content: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The beginning of a long message; the whole of it is in the message, and in its span."""
+    if content is None:
+        return None
+    text = content["text"] if "text" in content else dumps(content.get("data"))
+    if len(text) <= LONGEST_IN_HISTORY:
+        return content
+    return {"text": text[:LONGEST_IN_HISTORY], "truncated": True}
+
+
 def _history(
     owner_id: int, task: dict[str, Any], exchanges: list[Exchange], workflow_id: str | None
 ) -> dict[str, Any]:
@@ -282,7 +293,7 @@ def _history(
                 "sender": exchange.sender,
                 "recipient": exchange.recipient,
                 "messageType": exchange.kind,
-                "content": exchange.content,
+                "content": _clipped(exchange.content),
             }
             for exchange in exchanges
         ],

@@ -92,25 +92,21 @@ class Projector:
         if not due:
             return []
         with transaction(self.engine) as raw:
-            claimed = []
-            for owner_id, trace_id, _generation in due:
-                # The condition decides: of two workers one changes the row.
-                won = raw.execute(
-                    "UPDATE trace_dirty SET leaseOwner=?,leaseUntil=?,attempts=attempts+1 WHERE userId=? AND traceId=? "
-                    "AND error IS NULL AND (leaseUntil IS NULL OR leaseUntil<?)",
-                    (self.name, now + LEASE_US, owner_id, trace_id, now),
-                )
-                if won:
-                    claimed.append((owner_id, trace_id))
+            # The condition decides: of two workers one changes the row.
+            raw.many(
+                "UPDATE trace_dirty SET leaseOwner=?,leaseUntil=?,attempts=attempts+1 WHERE userId=? AND traceId=? "
+                "AND error IS NULL AND (leaseUntil IS NULL OR leaseUntil<?)",
+                [(self.name, now + LEASE_US, owner_id, trace_id, now) for owner_id, trace_id, _ in due],
+            )
             raw.execute(
                 "UPDATE trace_dirty SET error=?,leaseOwner=NULL,leaseUntil=NULL WHERE attempts>? AND error IS NULL",
                 (f"the worker died {MOST_ATTEMPTS} times while it projected this trace", MOST_ATTEMPTS),
             )
             marks = []
-            for owner_id, trace_id in claimed:
-                statement = "SELECT generation FROM trace_dirty WHERE userId=? AND traceId=? AND leaseOwner=?"
-                for (generation,) in raw.rows(statement, (owner_id, trace_id, self.name)):
-                    marks.append(Mark(owner_id, trace_id, generation))
+            for owner_id in sorted({row[0] for row in due}):
+                statement = "SELECT userId,traceId,generation FROM trace_dirty WHERE userId=? AND leaseOwner=? AND traceId IN {}"
+                mine = [trace_id for owner, trace_id, _ in due if owner == owner_id]
+                marks += [Mark(*row) for row in raw.rows_in(statement, (owner_id, self.name), mine)]
             return marks
 
     def _project_owner(self, owner_id: int, marks: list[Mark], done: Done) -> None:
@@ -188,8 +184,7 @@ class Projector:
     def _pass_on(self, owner_id: int, passed: list[tuple[Mark, str]]) -> None:
         with transaction(self.engine) as raw:
             mark_dirty(raw, owner_id, sorted({leader for _, leader in passed}), clock.now_us())
-            for mark, _ in passed:
-                self._clear(raw, mark, 0)
+            self._clear(raw, [(mark, 0) for mark, _ in passed])
 
     def _write(self, plans: list[tuple[Plan, Mark, int]], done: Done) -> None:
         waiting: list[tuple[Plan, Mark, int]] = []
@@ -219,14 +214,12 @@ class Projector:
         now = clock.now_us()
         plans = [plan for plan, _, _ in items]
         with transaction(self.engine) as raw:
-            for _, mark, _ in items:
-                self._hold(raw, mark)
+            self._hold(raw, [mark for _, mark, _ in items])
             apply_lists(raw, plans, database_text(now))
             apply_runs(raw, plans, now)
             for owner_id in sorted({plan.owner_id for plan in plans}):
                 _bump(raw, owner_id)
-            for _, mark, cost in items:
-                self._clear(raw, mark, cost)
+            self._clear(raw, [(mark, cost) for _, mark, cost in items])
 
     def _write_ahead(self, plan: Plan, mark: Mark) -> None:
         """The long lists of a large run in transactions of their own; the run itself and the mark follow in the last one."""
@@ -238,28 +231,36 @@ class Projector:
 
     def _store_part(self, part: Plan, mark: Mark) -> None:
         with transaction(self.engine) as raw:
-            self._hold(raw, mark)
+            self._hold(raw, [mark])
             apply_lists(raw, [part], database_text(clock.now_us()))
 
-    def _hold(self, raw: Raw, mark: Mark) -> None:
+    def _hold(self, raw: Raw, marks: list[Mark]) -> None:
         """Fencing: a worker whose lease ran out and went to another writes nothing more."""
+        owner_id = marks[0].owner_id
+        places = ",".join("?" * len(marks))
         held = raw.execute(
-            "UPDATE trace_dirty SET leaseUntil=? WHERE userId=? AND traceId=? AND leaseOwner=?",
-            (clock.now_us() + LEASE_US, mark.owner_id, mark.trace_id, self.name),
+            f"UPDATE trace_dirty SET leaseUntil=? WHERE userId=? AND leaseOwner=? AND traceId IN ({places})",
+            (clock.now_us() + LEASE_US, owner_id, self.name, *(mark.trace_id for mark in marks)),
         )
-        if not held:
-            raise LeaseLost(f"the lease on trace {mark.trace_id} went to another worker")
+        if held != len(marks):
+            raise LeaseLost(f"the lease on one of {len(marks)} traces went to another worker")
 
-    def _clear(self, raw: Raw, mark: Mark, cost_us: int) -> None:
-        cleared = raw.execute(
+    def _clear(self, raw: Raw, costs: list[tuple[Mark, int]]) -> None:
+        """The marks go, but for those that were made again meanwhile: they are due soon, the later the more their run costs."""
+        raw.many(
             "DELETE FROM trace_dirty WHERE userId=? AND traceId=? AND generation=? AND leaseOwner=?",
-            (mark.owner_id, mark.trace_id, mark.generation, self.name),
+            [(mark.owner_id, mark.trace_id, mark.generation, self.name) for mark, _ in costs],
         )
-        if not cleared:
-            wait = min(20 * cost_us, LONGEST_DEBOUNCE_US) if cost_us > CHEAP_US else 0
+        now = clock.now_us()
+        by_trace = {mark.trace_id: cost for mark, cost in costs}
+        owner_id = costs[0][0].owner_id
+        statement = "SELECT traceId FROM trace_dirty WHERE userId=? AND leaseOwner=? AND traceId IN {}"
+        for (trace_id,) in list(raw.rows_in(statement, (owner_id, self.name), sorted(by_trace))):
+            cost = by_trace[trace_id]
+            wait = min(20 * cost, LONGEST_DEBOUNCE_US) if cost > CHEAP_US else 0
             raw.execute(
                 "UPDATE trace_dirty SET leaseOwner=NULL,leaseUntil=NULL,attempts=0,dueAt=?,dirtyAt=? WHERE userId=? AND traceId=?",
-                (clock.now_us() + wait, clock.now_us(), mark.owner_id, mark.trace_id),
+                (now + wait, now, owner_id, trace_id),
             )
 
     def _release(self, marks: list[Mark]) -> None:

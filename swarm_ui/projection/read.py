@@ -12,10 +12,10 @@ from swarm_ui.rawsql import Raw
 LARGEST_GROUP = 2_000
 _COLUMNS = (
     "id,traceId,spanId,parentSpanId,kind,name,status,startedAt,endedAt,provider,model,inputTokens,outputTokens,cachedTokens,cost,"
-    "errorType,errorMessage,scope,facts,arrivedAt,taskId,agentId"
+    "errorType,errorMessage,scope,facts,arrivedAt,taskId,agentId,payload"
 )
-# Inputs and outputs are wanted of the spans that agents exchange; theirs come along, others are fetched when asked for.
-_PAYLOAD = "CASE WHEN parentSpanId IS NULL OR kind IN ('agent','workflow','tool') THEN payload END"
+# The kinds whose inputs and outputs agents exchange.
+_EXCHANGED = frozenset({"agent", "workflow", "tool"})
 
 
 class Facts:
@@ -28,22 +28,35 @@ class Facts:
         self.row_ids: dict[int, int] = {}
         self._packed: dict[int, bytes | None] = {}
         self._open: dict[int, dict[str, Any]] = {}
+        self._reader = payload.Reader(self._blocks)
+
+    def _blocks(self, block_ids: list[int]) -> dict[int, bytes]:
+        statement = "SELECT id,body FROM payload_blocks WHERE userId=? AND id IN {}"
+        return dict(self.raw.rows_in(statement, (self.owner_id,), block_ids))  # type: ignore[arg-type]
+
+    def keep(self, node: Node, row_id: int, packed: bytes | None) -> None:
+        self.row_ids[id(node)] = row_id
+        self._packed[id(node)] = packed
+        self.by_trace.setdefault(node.trace_id, []).append(node)
+
+    def expect_contents(self) -> None:
+        """Fetch in one go what `content` will most likely be asked for."""
+        nodes = [node for nodes in self.by_trace.values() for node in nodes]
+        self._reader.expect(
+            self._packed[id(node)] for node in nodes if node.parent_id is None or node.kind in _EXCHANGED
+        )
 
     def content(self, node: Node, which: str) -> Any:
+        """The node's input or output."""
         document = self._open.get(id(node))
         if document is None:
-            packed = self._packed.get(id(node))
-            if packed is None:
-                statement = "SELECT payload FROM spans WHERE id=? AND userId=?"
-                found = self.raw.rows(statement, (self.row_ids[id(node)], self.owner_id))
-                packed = found[0][0] if found else None
-            document = self._open[id(node)] = payload.unpack(packed)
+            document = self._open[id(node)] = self._reader.open(self._packed[id(node)])
         return input_of(document) if which == "input" else output_of(document)
 
 
 def read_facts(raw: Raw, owner_id: int, trace_ids: list[str]) -> Facts:
     facts = Facts(raw, owner_id)
-    statement = f"SELECT {_COLUMNS},{_PAYLOAD} FROM spans WHERE userId=? AND traceId IN {{}}"
+    statement = f"SELECT {_COLUMNS} FROM spans WHERE userId=? AND traceId IN {{}}"
     for row in raw.rows_in(statement, (owner_id,), trace_ids):
         node = Node()
         (
@@ -53,9 +66,8 @@ def read_facts(raw: Raw, owner_id: int, trace_ids: list[str]) -> Facts:
         ) = row  # fmt: skip
         node.cost = float(cost) if cost is not None else None
         node.more = loads(more) if more else {}
-        facts.row_ids[id(node)] = row_id
-        facts._packed[id(node)] = packed
-        facts.by_trace.setdefault(node.trace_id, []).append(node)
+        facts.keep(node, row_id, packed)
+    facts.expect_contents()
     return facts
 
 

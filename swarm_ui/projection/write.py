@@ -4,6 +4,7 @@ Raw bulk SQL; every statement names the owner. Sums on agents change by the diff
 projecting twice, late or in another order leaves the same figures. What people decided (a resolved alert, an edited type) is left alone.
 """
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -127,15 +128,22 @@ def _history_row(history: dict[str, Any]) -> tuple[Any, ...]:
     return (history["id"], *(history.get(column) for column in HISTORY[1]))
 
 
-def _ready(column: str, value: Any) -> Any:
-    """A value as its column takes it in raw SQL."""
-    if value is None:
-        return None
-    if column in _JSON:
-        return dumps(value)
-    if column in _TIME:
-        return database_text(value)
-    return value
+def _converters(columns: tuple[str, ...]) -> list[tuple[int, Callable[[Any], Any]]]:
+    """The places whose values raw SQL takes in another form: JSON as text, µs as a time."""
+    made = [(place, dumps if column in _JSON else database_text) for place, column in enumerate(columns) if column in _JSON or column in _TIME]
+    return made  # type: ignore[return-value]
+
+
+_CONVERTERS = {columns: _converters(columns) for columns in (MESSAGES[1], LOGS[1], METRICS[1], HISTORY[1], TASK_COLUMNS, CONTRIBUTION)}
+
+
+def _ready(columns: tuple[str, ...], row: Iterable[Any]) -> tuple[Any, ...]:
+    """A row as its columns take it in raw SQL."""
+    values = list(row)
+    for place, convert in _CONVERTERS[columns]:
+        if values[place] is not None:
+            values[place] = convert(values[place])
+    return tuple(values)
 
 
 def _compare(
@@ -148,9 +156,7 @@ def _compare(
 ) -> Change:
     name, columns = table
     change = Change(name, columns)
-    wanted = {
-        row[0]: tuple([_ready(column, value) for column, value in zip(columns, row[1:], strict=True)]) for row in rows
-    }
+    wanted = {row[0]: _ready(columns, row[1:]) for row in rows}
     stored: dict[str, tuple[Any, ...]] = {}
     if old_task_ids:
         statement = f"SELECT id,{','.join(columns)} FROM {name} WHERE userId=? AND {key} IN {{}}"
@@ -204,7 +210,7 @@ def _compare_contributions(
 
     for part in run.contributions if run else ():
         agent_id = part["agentId"]
-        values = tuple([_ready(column, part[column]) for column in CONTRIBUTION])
+        values = _ready(CONTRIBUTION, [part[column] for column in CONTRIBUTION])
         known = stored.pop((task_id, agent_id), None)
         if known is None:
             change.added.append((*values, task_id, agent_id))

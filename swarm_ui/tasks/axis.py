@@ -11,9 +11,11 @@ class Tick(NamedTuple):
 
 
 class Axis:
+    """A little longer than the run, so that what happens at its end stands clear of the edge."""
+
     def __init__(self, began: int, ended: int) -> None:
         self.began = began
-        self.length = max(ended - began, 1)
+        self.length = max(int((ended - began) * 1.04), 1)
 
     def x(self, at: int) -> float:
         return min(max((at - self.began) / self.length * 100, 0.0), 100.0)
@@ -24,12 +26,13 @@ class Axis:
     def ticks(self) -> list[Tick]:
         seconds = self.length / 1_000_000
         step = next((step for step in _STEPS if seconds / step <= 9), None) or seconds / 8
-        count = int(seconds / step * 0.995)
         label = _tick_label(step, seconds)
-        return [
+        ticks = [
             Tick(index * step / seconds * 100, label(index * step), index % 2 == 1)
-            for index in range(count + 1)
+            for index in range(int(seconds / step) + 1)
         ]
+        # A label stands right of its line, and the last one must have room.
+        return [tick for tick in ticks if tick.x + len(tick.label) * 1.3 < 100]
 
 
 _STEPS = (
@@ -49,5 +52,10 @@ def _tick_label(step: float, seconds: float) -> Callable[[float], str]:
     if seconds < 3600:
         return lambda at: f"{at // 60:.0f}:{at % 60:02.0f}" if at else "0"
     if seconds < 172800:
-        return lambda at: f"{at // 3600:.0f}h {at % 3600 // 60:02.0f}m" if at else "0"
+        return _hours
     return lambda at: f"{at / 86400:.0f}d" if at else "0"
+
+
+def _hours(at: float) -> str:
+    hours, minutes = divmod(round(at / 60), 60)
+    return " ".join(filter(None, (f"{hours}h" if hours else "", f"{minutes}m" if minutes else ""))) or "0"

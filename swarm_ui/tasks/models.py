@@ -88,6 +88,7 @@ class TaskAgent(OwnedInBulk, db.Model):
     __table_args__ = table(
         Index("ix_task_agents_userId_agentId_at_taskId", "userId", "agentId", "at", "taskId"),
         Index("ix_task_agents_userId_at", "userId", "at"),
+        clustered=True,
     )
 
     task_id: Mapped[str] = mapped_column("taskId", Id, primary_key=True)
@@ -112,7 +113,7 @@ class Message(Timed, OwnedInBulk, db.Model):
     """`content` is `{"text": …}` or `{"data": …}` as the agents exchanged it; `at` is event time, `created_at` arrival."""
 
     __tablename__ = "messages"
-    __table_args__ = table(Index("ix_messages_userId_taskId_at_id", "userId", "taskId", "at", "id"))
+    __table_args__ = table(Index("ix_messages_userId_taskId_at_id", "userId", "taskId", "at", "id"), clustered=True)
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     task_id: Mapped[str | None] = mapped_column("taskId", Id)
@@ -127,7 +128,7 @@ class Message(Timed, OwnedInBulk, db.Model):
 
 class ExecutionLog(Timed, OwnedInBulk, db.Model):
     __tablename__ = "execution_logs"
-    __table_args__ = table(Index("ix_execution_logs_userId_taskId_at_id", "userId", "taskId", "at", "id"))
+    __table_args__ = table(Index("ix_execution_logs_userId_taskId_at_id", "userId", "taskId", "at", "id"), clustered=True)
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     task_id: Mapped[str | None] = mapped_column("taskId", Id)

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from swarm_ui.extensions import db
 from swarm_ui.ingest.contents import input_of, output_of
 from swarm_ui.ingest.models import Resource, Span
-from swarm_ui.ingest.payload import unpack
+from swarm_ui.ingest.payload import session_reader, unpack
 from swarm_ui.metrics.models import Metric
 from swarm_ui.tasks import queries
 from swarm_ui.tasks.models import ExecutionLog, Task, TaskTrace
@@ -102,7 +102,7 @@ def step_of(task: Task, span: Span, key: str, began_us: int) -> Step:
 def payload_of(span: Span) -> dict[str, Any]:
     """The span's payload; an empty one, and a line in our log, where it cannot be read."""
     try:
-        return unpack(span.payload)
+        return session_reader(db.session).open(span.payload)
     except Exception:
         log.exception("payload cannot be read", extra={"trace": span.trace_id, "span": span.span_id})
         return unpack(None)

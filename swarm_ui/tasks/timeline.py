@@ -9,8 +9,8 @@ from swarm_ui.tasks.tree import NO_AGENT, Mode, Span, Tree
 
 # Above this many rows the lanes without failures stay closed, and their rows load when they are opened.
 ROOM = 300
-# Hand-off lines cross every lane between two agents: this bounds the pieces, hence the page.
-PIECES = 700
+# More hand-off lines than this hide each other, and what lies behind them.
+LINES = 40
 _BARS = 40
 _DEEPEST = 6
 
@@ -149,7 +149,7 @@ def build(
         lanes=lanes,
         ticks=axis.ticks(),
         started_us=began,
-        duration_ms=axis.length / 1000,
+        duration_ms=max(ended - began, 0) / 1000,
         steps=len(spans),
         folded=len(spans) - sum(shown),
         kinds={span.kind for span, is_shown in zip(spans, shown, strict=True) if is_shown},
@@ -195,7 +195,7 @@ def _row(span: Span, key: str, depth: int, axis: Axis, is_first_failing: bool) -
     x, end = axis.x(span.started_at), axis.x(max(span.ended_at, span.started_at))
     ms = max(span.ended_at - span.started_at, 0) / 1000
     failed = span.status == "error"
-    why = _why(span) if failed else ""
+    why = " · ".join(filter(None, ("first failing step" if is_first_failing else "", _why(span) if failed else "")))
     # A character of a label is about 1.3 percent of a narrow axis.
     room = (len(why) + 9) * 1.3
     side: Literal["right", "left", "in"] = "right"
@@ -232,7 +232,8 @@ def _lane(
     bars = _merge([(axis.x(span.started_at), axis.x(max(span.ended_at, span.started_at))) for span in invoked])
     if not bars or len(bars) > _BARS:
         bars = [(axis.x(began), axis.x(ended))]
-    stops = list(dict.fromkeys(round(axis.x(span.ended_at), 1) for span in invoked if span.status == "error"))
+    failed = [spans[index] for index in members if spans[index].status == "error"]
+    stops = list(dict.fromkeys(round(axis.x(span.ended_at) * 2) / 2 for span in failed))
     return Lane(
         key=key,
         name=_lane_name(key, agents, title),
@@ -240,7 +241,7 @@ def _lane(
         at_ms=axis.ms(began),
         ms=max(ended - began, 0) / 1000,
         steps=len(members),
-        failures=sum(1 for index in members if spans[index].status == "error"),
+        failures=len(failed),
         bars=[(x, end - x) for x, end in bars],
         stops=stops[:_BARS],
         rows=rows,
@@ -313,13 +314,9 @@ def _draw_hand_offs(lanes: list[Lane], hand_offs: Iterable[HandOff], axis: Axis)
     ]
     heads: list[set[Piece]] = [set() for _ in lanes]
     bodies: list[set[Piece]] = [set() for _ in lanes]
-    used = drawn = 0
-    for sender, recipient, x, failed in sorted(between, key=lambda hand: not hand[3]):
+    drawn = sorted(between, key=lambda hand: not hand[3])[:LINES]
+    for sender, recipient, x, failed in drawn:
         top, bottom = min(sender, recipient), max(sender, recipient)
-        used += 2 * (bottom - top)
-        if used > PIECES and drawn:
-            break
-        drawn += 1
         down = sender < recipient
         heads[sender].add(Piece(x, "from", down, failed))
         heads[recipient].add(Piece(x, "to", down, failed))
@@ -329,4 +326,4 @@ def _draw_hand_offs(lanes: list[Lane], hand_offs: Iterable[HandOff], axis: Axis)
             bodies[index].add(Piece(x, "through", True, failed))
     for lane, head, body in zip(lanes, heads, bodies, strict=True):
         lane.head, lane.body = sorted(head), sorted(body)
-    return drawn, len(between)
+    return len(drawn), len(between)

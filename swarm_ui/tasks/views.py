@@ -36,6 +36,13 @@ class LogFilter(BaseModel):
     cursor: str | None = Field(None, max_length=200)
 
 
+@bp.app_template_filter()
+def clip(text: str | None, length: int) -> str:
+    """The start of a text in one line."""
+    words = " ".join((text or "")[: length + 1].split())
+    return words if len(words) <= length else words[: length - 1] + "…"
+
+
 @bp.get("")
 @live
 def index() -> Response:
@@ -70,7 +77,7 @@ def index() -> Response:
 def _who(task: Any, names: dict[str, tuple[str, str | None]]) -> str:
     """The first three agents by name, and how many more."""
     assigned = task.assigned_agents or []
-    known = [names[agent_id][0] for agent_id in assigned[:3] if agent_id in names]
+    known = [clip(names[agent_id][0], 24) for agent_id in assigned[:3] if agent_id in names]
     more = max(len(assigned), task.agent_count or 0) - len(known)
     return ", ".join([*known, *([f"+{more}"] if more > 0 else [])])
 

@@ -26,8 +26,8 @@ def _row(row: Row, kept: str, spans: str, is_selected: bool) -> str:
     took, name = duration(row.ms), escape(row.name)
     failed = ' data-s="failed"' if row.failed else ""
     icon = "s-failed" if row.failed else _ICONS.get(row.kind, "i-step")
-    said = f'<span class="sr">{"failed, " if row.failed else ""}at {offset(row.at_ms)}, {took}</span>'
-    tag = '<span class="tag" data-tone="bad">first failing step</span>' if row.first_failing else ""
+    state = "first failing step, " if row.first_failing else "failed, " if row.failed else ""
+    said = f'<span class="sr">{state}at {offset(row.at_ms)}, {took}</span>'
     why = f'<tspan class="why">{escape(row.why)} · </tspan>' if row.why else ""
     x, end = f"{row.x:.2f}%", f"{row.x + row.width:.2f}%"
     cross = ""
@@ -36,12 +36,14 @@ def _row(row: Row, kept: str, spans: str, is_selected: bool) -> str:
         if row.side == "in":
             cross = f'<svg x="{x}" y="50%"><path class="x" d="M4.6,-3.2l6.4,6.4m0,-6.4l-6.4,6.4"/></svg>'
     side = "" if row.side == "right" else f' class="{"end" if row.side == "left" else "in"}"'
+    # What is too short to be seen gets two pixels.
+    width = f"{row.width:.2f}%" if row.width > 0.3 else "2"
     at = x if row.side == "left" else end
     return (
         f'<a class="wf-row" data-depth="{row.depth}"{failed}{_CURRENT if is_selected else ""} href="{kept}{key}#span"'
         f' hx-get="{spans}{key}" hx-target="#span" hx-swap="outerHTML" hx-push-url="{kept}{key}">'
-        f'<span class="wf-name"><svg class="icon" aria-hidden="true"><use href="#{icon}"/></svg><span>{name}</span>{tag}{said}</span>'
-        f'<svg class="track" aria-hidden="true"><rect class="bar" data-k="{row.kind}"{failed} x="{x}" width="{row.width:.2f}%"/>{cross}'
+        f'<span class="wf-name"><svg class="icon" aria-hidden="true"><use href="#{icon}"/></svg><span>{name}</span>{said}</span>'
+        f'<svg class="track" aria-hidden="true"><rect class="bar" data-k="{row.kind}"{failed} x="{x}" width="{width}"/>{cross}'
         f'<text{side}{failed} x="{at}" y="50%">{why}{took}</text></svg></a>'
     )
 

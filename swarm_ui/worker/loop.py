@@ -3,6 +3,7 @@
 Woken by the doorbell right after a commit; besides it looks every second by itself, so that nothing depends on a ring.
 """
 
+import gc
 import logging
 import os
 import secrets
@@ -35,6 +36,9 @@ def main(app: Flask) -> None:
         worker = Worker(db.engine, Doorbell(settings.data_dir), timeout_us=settings.run_timeout * 1_000_000)
         signal.signal(signal.SIGTERM, worker.stop)
         signal.signal(signal.SIGINT, worker.stop)
+        # Runs are graphs of nodes that point at each other; the default thresholds would look through all of them again and again.
+        gc.freeze()
+        gc.set_threshold(100_000, 50, 50)
         worker.run()
 
 
