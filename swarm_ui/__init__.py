@@ -10,6 +10,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from swarm_ui import access, assets, compression, config, errors, formatting, jsontext, logs, models, telemetry
 from swarm_ui.extensions import db, login_manager, migrate
+from swarm_ui.orm import mysql_conversions
 from swarm_ui.version import VERSION
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -60,6 +61,7 @@ def _engine_options(url: str) -> dict[str, object]:
     if url.startswith("mysql"):
         # READ COMMITTED: fewer gap locks between parallel senders; nothing here relies on repeatable reads.
         options |= {"pool_pre_ping": True, "pool_recycle": 1800, "pool_size": 20, "isolation_level": "READ COMMITTED"}
+        options["connect_args"] = {"conv": mysql_conversions()}
     elif ":memory:" not in url:
         options |= {"pool_size": 20}
     return options

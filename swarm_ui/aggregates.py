@@ -1,6 +1,6 @@
 """Aggregates that SQL spells differently from one database to the next, or only in a roundabout way.
 
-Times are bucketed by whole hours or days since a moment, so that a window may start anywhere. Percentiles are by nearest rank.
+Hours are counted from a moment, so that a window may start anywhere. Percentiles are by nearest rank, over what is not null.
 """
 
 from datetime import datetime
@@ -14,7 +14,7 @@ from swarm_ui.orm import UTCTime
 
 
 class hours_since(FunctionElement):  # noqa: N801  # reads as a function of SQL
-    """`hours_since(start, column)`: whole hours that passed; both times must lie at or after `start`."""
+    """`hours_since(start, column)`: whole hours that passed; the column must not lie before `start`."""
 
     type = Integer()
     inherit_cache = True
@@ -26,8 +26,8 @@ class hours_since(FunctionElement):  # noqa: N801  # reads as a function of SQL
 @compiles(hours_since, "sqlite")
 def _hours_sqlite(element: Any, compiler: Any, **options: Any) -> str:
     start, column = (compiler.process(part, **options) for part in element.clauses)
-    # Half a millisecond: a Julian day is a float, and a whole hour must not fall into the one before.
-    return f"CAST((julianday({column}) - julianday({start})) * 24 + 0.00000014 AS INTEGER)"
+    # A hundredth of a second: a Julian day is a float, and a full hour must not fall into the one before.
+    return f"CAST((julianday({column}) - julianday({start})) * 24 + 0.0000028 AS INTEGER)"
 
 
 @compiles(hours_since, "mysql", "mariadb")
@@ -41,18 +41,30 @@ def day_of(column: ColumnElement[Any]) -> ColumnElement[str]:
     return func.substr(cast(column, String(26)), 1, 10, type_=String)
 
 
-def rank_of(value: ColumnElement[Any], *groups: ColumnElement[Any]) -> tuple[ColumnElement[int], ColumnElement[int]]:
-    """Columns `place` and `out_of` for an inner select: the place of `value` among those of its group, and their number.
-
-    Rows without a value must be filtered out before.
-    """
-    return (
-        func.row_number().over(partition_by=groups or None, order_by=value).label("place"),
-        func.count().over(partition_by=groups or None).label("out_of"),
-    )
+def latest_of(at: ColumnElement[Any], row_id: ColumnElement[Any]) -> ColumnElement[str]:
+    """The id of the newest row of a group, behind its time: `value[26:]`. Times sort as they are spelt."""
+    return func.max(cast(at, String(26)) + row_id)
 
 
-def percentile(inner: Any, percent: int, value: str) -> ColumnElement[Any]:
-    """For the select around it: the smallest value whose place reaches `percent`."""
-    columns = inner.c
-    return func.min(case((columns.place * 100 >= columns.out_of * percent, columns[value])))
+def total(column: ColumnElement[Any]) -> ColumnElement[int]:
+    """The sum of whole numbers, null where all are; MySQL would answer with a decimal."""
+    return cast(func.sum(column), Integer)
+
+
+def count_of(condition: ColumnElement[bool]) -> ColumnElement[int]:
+    return total(case((condition, 1), else_=0))
+
+
+def rank_of(value: ColumnElement[Any], group: ColumnElement[Any], name: str) -> tuple[ColumnElement[int], ...]:
+    """Columns NAME_place and NAME_known for an inner select: the place of `value` in its group, and how many are known there."""
+    known = func.count(value).over(partition_by=group)
+    # Nulls come first in ascending order everywhere.
+    nulls = func.count().over(partition_by=group) - known
+    place = func.row_number().over(partition_by=group, order_by=value) - nulls
+    return place.label(f"{name}_place"), known.label(f"{name}_known")
+
+
+def percentile(inner: Any, percent: int, value: str, name: str) -> ColumnElement[Any]:
+    """For the select around it: the smallest `value` whose place reaches `percent`."""
+    place, known = inner[f"{name}_place"], inner[f"{name}_known"]
+    return func.min(case((place * 100 >= known * percent, inner[value])))

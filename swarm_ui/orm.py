@@ -172,3 +172,14 @@ def _begin(connection: Any) -> None:
         # A transaction that will write says so at its start: upgrading a read lock later cannot wait, it fails at once.
         mode = "IMMEDIATE" if connection.get_execution_options().get("writes") else "DEFERRED"
         connection.exec_driver_sql(f"BEGIN {mode}")
+
+
+def mysql_conversions() -> dict[Any, Any]:
+    """The driver's, but for sums: MySQL and MariaDB make DECIMAL of them, SQLite whole numbers and floats, and so do we everywhere."""
+    from pymysql.constants import FIELD_TYPE
+    from pymysql.converters import conversions
+
+    def plain(digits: str) -> int | float:
+        return float(digits) if "." in digits else int(digits)
+
+    return {**conversions, FIELD_TYPE.DECIMAL: plain, FIELD_TYPE.NEWDECIMAL: plain}

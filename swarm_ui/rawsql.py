@@ -47,7 +47,9 @@ class Raw:
         self.cursor.execute(statement if self.sqlite else statement.replace("?", "%s"), values)
         return self.cursor.fetchall()
 
-    def rows_in(self, statement: str, fixed: Sequence[Any], listed: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
+    def rows_in(
+        self, statement: str, fixed: Sequence[Any], listed: Sequence[Any]
+    ) -> Iterator[tuple[Any, ...]]:
         """`statement` ends in `IN {}`; asks in portions that every database takes."""
         for start in range(0, len(listed), IN_LIST):
             part = listed[start : start + IN_LIST]
@@ -66,7 +68,9 @@ class Raw:
         """Insert, or where the key exists run `change` (assignments that name only the table's own columns)."""
         count = columns.count(",") + 1
         conflict = f"ON CONFLICT ({key}) DO UPDATE SET" if self.sqlite else "ON DUPLICATE KEY UPDATE"
-        self.many(f"INSERT INTO {table} ({columns}) VALUES ({','.join('?' * count)}) {conflict} {change}", rows)
+        self.many(
+            f"INSERT INTO {table} ({columns}) VALUES ({','.join('?' * count)}) {conflict} {change}", rows
+        )
 
 
 @contextmanager

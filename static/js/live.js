@@ -1,12 +1,12 @@
 // Keeps pages true: parts marked [data-live] ask again on every `tick`, and <time> elements say how long ago it is by now.
 //
-// A tick comes every second while the page holds [data-live=fast], every five seconds else, once a minute when nobody looks, and
-// more and more rarely while the server cannot be reached. A part sends the ETag it was made with and gets 304 until something changed.
+// A tick comes every second while the page holds [data-live=fast], every five seconds else, once a minute when nobody looks or for [data-live=slow] (event
+// `minute`), and more and more rarely while the server cannot be reached. A part sends the ETag it was made with and gets 304 until something changed.
 (() => {
   "use strict";
   const SECOND = 1000, MINUTE = 60 * SECOND;
   const AWAY_AFTER = 2 * MINUTE;
-  let lastUpdate = Date.now(), lastLook = Date.now(), failures = 0, held = false, timer = 0;
+  let lastUpdate = Date.now(), lastLook = Date.now(), failures = 0, held = false, timer = 0, minute = Date.now();
 
   const parts = () => document.querySelectorAll("[data-live]");
 
@@ -26,6 +26,10 @@
   function tick() {
     if (document.hasFocus()) lastLook = Date.now();
     if (parts().length) htmx.trigger(document.body, "tick");
+    if (Date.now() - minute >= MINUTE) {
+      minute = Date.now();
+      htmx.trigger(document.body, "minute");
+    }
     schedule();
   }
 
@@ -66,7 +70,7 @@
   function isTick(event) {
     const {elt, triggeringEvent, requestConfig} = event.detail;
     const cause = triggeringEvent || requestConfig?.triggeringEvent;
-    return Boolean(elt?.hasAttribute?.("data-live") && (!cause || cause.type === "tick"));
+    return Boolean(elt?.hasAttribute?.("data-live") && (!cause || cause.type === "tick" || cause.type === "minute"));
   }
 
   // What stays over a swap: opened details, scrolled boxes, the focus.

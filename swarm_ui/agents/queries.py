@@ -1,23 +1,24 @@
 """Agents worst first, and everything that one agent's page says. Each function is one statement."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Literal
 
 from pydantic import BaseModel
-from sqlalchemy import Select, String, and_, case, cast, func, or_, select
+from sqlalchemy import Select, String, and_, case, cast, func, not_, or_, select
 from sqlalchemy.orm import aliased
 
 from swarm_ui import clock
 from swarm_ui.agents.models import Agent
-from swarm_ui.aggregates import day_of, percentile, rank_of
+from swarm_ui.aggregates import count_of, day_of, latest_of
 from swarm_ui.extensions import db
+from swarm_ui.metrics.sums import Work, work_by
 from swarm_ui.tasks.models import Message, Task, TaskAgent
 
 CONDITIONS = ("failing", "degraded", "healthy", "new", "inactive", "maintenance")
 PAGE = 100
 DAYS = 14
-WEEK = timedelta(days=7)
+MOST_MODELS = 10
 AFTER_EVERY_SCORE = 101
 RUNS_LOOKED_THROUGH = 200
 
@@ -39,7 +40,8 @@ class AgentFilter(BaseModel):
 def listed(wanted: AgentFilter) -> Select[Any]:
     statement = select(
         Agent.id, Agent.name, Agent.service_name, Agent.type, Agent.condition, Agent.health_score, Agent.success_rate,
-        Agent.total_executions, Agent.failed_executions, Agent.llm_model, Agent.last_progress_at, place,
+        Agent.total_executions, Agent.failed_executions, Agent.llm_model, Agent.llm_calls,
+        Agent.last_progress_at, place,
     )  # fmt: skip
     return statement.where(*_conditions(wanted))
 
@@ -64,104 +66,34 @@ def count(wanted: AgentFilter) -> int:
 
 
 @dataclass
-class Sums:
-    """What an agent did in some stretch of time. Null where nothing was measured."""
+class Course:
+    """What it did: by day, newest first, by model, and this week against the one before."""
 
-    runs: int = 0
-    executions: int = 0
-    failures: int = 0
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cost: float | None = None
-    llm_calls: int = 0
-    tool_calls: int = 0
-    median: int | None = None
-    p95: int | None = None
+    days: dict[str, Work]
+    models: dict[str, Work]
+    week: Work
+    week_before: Work
 
     @property
-    def success(self) -> float | None:
-        return 100 * (self.executions - self.failures) / self.executions if self.executions else None
-
-    @property
-    def tokens(self) -> int | None:
-        known = [value for value in (self.input_tokens, self.output_tokens) if value is not None]
-        return sum(known) if known else None
-
-    def add(self, row: Any) -> None:
-        for name in ("runs", "executions", "failures", "llm_calls", "tool_calls"):
-            setattr(self, name, getattr(self, name) + int(getattr(row, name)))
-        for name in ("input_tokens", "output_tokens", "cost"):
-            value = getattr(row, name)
-            if value is not None:
-                setattr(self, name, (getattr(self, name) or 0) + value)
-
-
-@dataclass
-class Work:
-    days: dict[str, Sums]  # newest first
-    week: Sums
-    week_before: Sums
-
-    @property
-    def total(self) -> Sums:
-        total = Sums()
+    def total(self) -> Work:
+        total = Work()
         for day in self.days.values():
             total.add(day)
         return total
 
 
-def sums_of_work() -> tuple[Any, ...]:
-    return (
-        func.count().label("runs"),
-        func.sum(TaskAgent.executions).label("executions"),
-        func.sum(TaskAgent.failures).label("failures"),
-        func.sum(TaskAgent.input_tokens).label("input_tokens"),
-        func.sum(TaskAgent.output_tokens).label("output_tokens"),
-        func.sum(TaskAgent.estimated_cost).label("cost"),
-        func.sum(TaskAgent.llm_calls).label("llm_calls"),
-        func.sum(TaskAgent.tool_calls).label("tool_calls"),
-    )
-
-
-def work(agent_id: str) -> Work:
-    """By day, and this week against the one before."""
-    day, this_week = day_of(TaskAgent.at).label("day"), (TaskAgent.at >= clock.now() - WEEK).label("this_week")
-    statement = select(day, this_week, *sums_of_work()).where(_recent(agent_id)).group_by(day, this_week)
-    found = Work({}, Sums(), Sums())
-    for row in db.session.execute(statement.order_by(day.desc())):
-        found.days.setdefault(row.day, Sums()).add(row)
-        (found.week if row.this_week else found.week_before).add(row)
-    return found
-
-
-def add_durations(found: Work, agent_id: str) -> None:
-    day = day_of(TaskAgent.at)
-    measured = and_(_recent(agent_id), TaskAgent.execution_time.is_not(None))
-    inner = select(day.label("day"), TaskAgent.execution_time, *rank_of(TaskAgent.execution_time, day)).where(measured).subquery()
-    median, p95 = percentile(inner, 50, "execution_time"), percentile(inner, 95, "execution_time")
-    for name, half, most in db.session.execute(select(inner.c.day, median, p95).group_by(inner.c.day)):
-        if name in found.days:
-            found.days[name].median, found.days[name].p95 = half, most
+def course(agent_id: str) -> Course:
+    this_week = case((TaskAgent.at >= clock.now() - timedelta(days=7), 1), else_=0)
+    groups = {"day": day_of(TaskAgent.at), "week": this_week, "model": TaskAgent.model}
+    found = work_by(_recent(agent_id), ("day",), **groups)
+    days = dict(sorted(found["day"].items(), reverse=True))
+    by_use = sorted(found["model"].items(), key=lambda item: -item[1].runs)
+    models = {model: work for model, work in by_use[:MOST_MODELS] if model}
+    return Course(days, models, found["week"].get(1, Work()), found["week"].get(0, Work()))
 
 
 def _recent(agent_id: str) -> Any:
-    return and_(TaskAgent.agent_id == agent_id, TaskAgent.at >= start_of_days())
-
-
-def start_of_days() -> datetime:
-    """Midnight UTC, so that the first day of the table is a whole one."""
-    return (clock.now() - timedelta(days=DAYS - 1)).replace(hour=0, minute=0, second=0, microsecond=0)
-
-
-def models(agent_id: str) -> list[Any]:
-    statement = (
-        select(TaskAgent.model, *sums_of_work())
-        .where(_recent(agent_id), TaskAgent.model.is_not(None))
-        .group_by(TaskAgent.model)
-        .order_by(func.count().desc(), TaskAgent.model)
-        .limit(10)
-    )
-    return list(db.session.execute(statement))
+    return and_(TaskAgent.agent_id == agent_id, TaskAgent.at >= clock.now() - timedelta(days=DAYS))
 
 
 def recent_tasks(agent_id: str, limit: int = 12) -> list[Any]:
@@ -182,7 +114,7 @@ def recent_tasks(agent_id: str, limit: int = 12) -> list[Any]:
 
 def causes(agent_id: str) -> list[Any]:
     """Runs whose first error was this agent's, by step and type of error."""
-    latest = func.max(cast(TaskAgent.at, String(26)) + Task.id).label("latest")
+    latest = latest_of(TaskAgent.at, Task.id).label("latest")
     grouped = (Task.failed_step, Task.error_type)
     statement = (
         select(*grouped, func.count().label("runs"), func.max(TaskAgent.at).label("last"), latest)
@@ -212,9 +144,9 @@ def talks_with(agent_id: str) -> list[Any]:
             other.id,
             other.name,
             other.condition,
-            func.sum(case((sent, 1), else_=0)).label("sent"),
-            func.sum(case((sent, 0), else_=1)).label("received"),
-            func.sum(case((Message.message_type == "error", 1), else_=0)).label("errors"),
+            count_of(sent).label("sent"),
+            count_of(not_(sent)).label("received"),
+            count_of(Message.message_type == "error").label("errors"),
         )
         .select_from(runs)
         .join(Message, Message.task_id == runs.c.task_id)

@@ -1,15 +1,15 @@
-"""Twenty-four hours of an agent as small bars: height is how much it ran, colour how much of that failed."""
+"""Twenty-four hours of an agent as small bars: height is how many runs it took part in, colour how many of them it broke."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import func, select
 
 from swarm_ui import clock
 from swarm_ui.aggregates import hours_since
 from swarm_ui.extensions import db
-from swarm_ui.tasks.models import TaskAgent
+from swarm_ui.tasks.models import Task, TaskAgent
 
 HOURS = 24
 _STEP = 100 / HOURS
@@ -18,64 +18,54 @@ _HEIGHT = 20
 
 
 class Strip(NamedTuple):
-    """Sums of the day, and one path a class of bars."""
+    """Runs of the day, those that failed first at this agent, and one path a class of bars."""
 
-    executions: int
-    failures: int
-    tokens: int | None
-    cost: float | None
+    runs: int
+    failed: int
     base: str
     some: str
     most: str
 
 
 def last_day(agent_ids: Sequence[str]) -> dict[str, Strip]:
-    """The strips of those agents that did anything in the last 24 hours."""
+    """The strips of those agents that took part in a run of the last 24 hours."""
     if not agent_ids:
         return {}
     start = clock.now() - timedelta(hours=HOURS)
-    hour = hours_since(start, TaskAgent.at).label("hour")
-    statement = (
-        select(
-            TaskAgent.agent_id,
-            hour,
-            func.sum(TaskAgent.executions).label("executions"),
-            func.sum(TaskAgent.failures).label("failures"),
-            func.sum(TaskAgent.input_tokens).label("input_tokens"),
-            func.sum(TaskAgent.output_tokens).label("output_tokens"),
-            func.sum(TaskAgent.estimated_cost).label("cost"),
-        )
+    # Answered by the index alone: these are the most frequent rows of all.
+    hour = hours_since(start, TaskAgent.at)
+    took_part = (
+        select(TaskAgent.agent_id, hour, func.count())
         .where(TaskAgent.agent_id.in_(agent_ids), TaskAgent.at >= start)
         .group_by(TaskAgent.agent_id, hour)
     )
-    by_agent: dict[str, list[Any]] = {}
-    for row in db.session.execute(statement):
-        by_agent.setdefault(row.agent_id, []).append(row)
-    return {agent_id: drawn(rows) for agent_id, rows in by_agent.items()}
-
-
-def drawn(rows: Sequence[Any]) -> Strip:
-    highest = max(row.executions for row in rows) or 1
-    base, some, most = [], [], []
-    for row in rows:
-        height = max(2.0, _HEIGHT * (row.executions / highest) ** 0.5)
-        x = min(row.hour, HOURS - 1) * _STEP + 0.4
-        bar = f"M{x:.1f},{_HEIGHT - height:.1f}h{_WIDTH}v{height:.1f}h-{_WIDTH}z"
-        kind = base if not row.failures else most if row.failures * 2 >= row.executions else some
-        kind.append(bar)
-    tokens = _sum(row.input_tokens for row in rows), _sum(row.output_tokens for row in rows)
-    return Strip(
-        int(sum(row.executions for row in rows)),
-        int(sum(row.failures for row in rows)),
-        _sum(tokens),
-        _sum(row.cost for row in rows),
-        "".join(base),
-        "".join(some),
-        "".join(most),
+    hour = hours_since(start, Task.started_at)
+    broke = (
+        select(Task.failed_agent_id, hour, func.count())
+        .where(Task.status == "failed", Task.started_at >= start, Task.failed_agent_id.in_(agent_ids))
+        .group_by(Task.failed_agent_id, hour)
     )
+    runs = _by_hour(db.session.execute(took_part).tuples())
+    failed = _by_hour(db.session.execute(broke).tuples())
+    return {agent_id: drawn(hours, failed.get(agent_id, [0] * HOURS)) for agent_id, hours in runs.items()}
 
 
-def _sum(values: Iterable[Any]) -> Any:
-    """Null where nothing was measured."""
-    known = [value for value in values if value is not None]
-    return sum(known) if known else None
+def _by_hour(rows) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for agent_id, hour, count in rows:
+        found.setdefault(agent_id, [0] * HOURS)[min(hour, HOURS - 1)] += count
+    return found
+
+
+def drawn(runs: Sequence[int], failed: Sequence[int]) -> Strip:
+    highest = max(runs) or 1
+    paths: dict[str, list[str]] = {"base": [], "some": [], "most": []}
+    for hour, count in enumerate(runs):
+        if not count:
+            continue
+        # The root: an hour with a tenth of the runs still shows.
+        height = max(3.0, _HEIGHT * (count / highest) ** 0.5)
+        bar = f"M{hour * _STEP + 0.4:.1f},{_HEIGHT - height:.1f}h{_WIDTH}v{height:.1f}h-{_WIDTH}z"
+        share = failed[hour] / count
+        paths["most" if share >= 0.5 else "some" if share else "base"].append(bar)
+    return Strip(sum(runs), sum(failed), *("".join(bars) for bars in paths.values()))

@@ -37,15 +37,11 @@ def index():
 @live
 def show(agent_id: str):
     agent = db.get_or_404(Agent, agent_id)
-    work = queries.work(agent_id)
-    queries.add_durations(work, agent_id)
     return page(
         "agents/show.html",
         part="agents/_page.html",
         agent=agent,
-        work=work,
-        strip=last_day([agent_id]).get(agent_id),
-        models=queries.models(agent_id),
+        course=queries.course(agent_id),
         tasks=queries.recent_tasks(agent_id),
         causes=queries.causes(agent_id),
         others=queries.talks_with(agent_id),

@@ -41,7 +41,9 @@ class Appended:
     traces: list[str] = field(default_factory=list)
 
 
-def append_spans(engine: Engine, owner_id: int, records: list[SpanRecord], arrived_at: int | None = None) -> Appended:
+def append_spans(
+    engine: Engine, owner_id: int, records: list[SpanRecord], arrived_at: int | None = None
+) -> Appended:
     """Commits these spans. `arrived_at` (µs) is now unless given. Raises Busy or StorageError: then nothing was stored."""
     arrived_at = clock.now_us() if arrived_at is None else arrived_at
     resources: dict[str, dict[str, Any]] = {}
@@ -83,7 +85,9 @@ def append_spans(engine: Engine, owner_id: int, records: list[SpanRecord], arriv
     # One order for all senders, so that two that overlap wait for each other and do not deadlock.
     ordered = [rows[key] for key in sorted(rows)]
     bodies = {block_id: (block_id, owner_id, body) for block_id, body in blocks.rows()}
-    return retrying(lambda: _store_spans(engine, owner_id, ordered, bodies, sorted(links), resources, arrived_at))
+    return retrying(
+        lambda: _store_spans(engine, owner_id, ordered, bodies, sorted(links), resources, arrived_at)
+    )
 
 
 def _pack_large(owner_id: int, document: bytes) -> bytes:
@@ -115,7 +119,9 @@ def _store_spans(
             newer = newer + fresh
         if newer:
             raw.many(_REPLACE_SPAN, [_replacement(row) for row in newer])
-        wanted = sorted({block for row in (*fresh, *newer) if (block := payload.block_of(row[_PAYLOAD])) is not None})
+        wanted = sorted(
+            {block for row in (*fresh, *newer) if (block := payload.block_of(row[_PAYLOAD])) is not None}
+        )
         raw.insert("payload_blocks", "id,userId,body", [bodies[block] for block in wanted])
         raw.insert("trace_links", "userId,traceId,linkedTraceId", links, ignore=True)
         _keep_resources(raw, owner_id, resources)
@@ -167,8 +173,6 @@ def mark_dirty(raw: Raw, owner_id: int, trace_ids: list[str], at: int) -> None:
     )
 
 
-
-
 def _resource_hash(resource: dict[str, Any]) -> str:
     return blake2b(dump_bytes(resource), digest_size=8).hexdigest()
 
@@ -178,7 +182,9 @@ def _keep_resources(raw: Raw, owner_id: int, resources: dict[str, dict[str, Any]
     raw.insert("resources", "userId,hash,attributes", rows, ignore=True)
 
 
-def append_logs(engine: Engine, owner_id: int, entries: list[LogEntry], arrived_at: int | None = None) -> Appended:
+def append_logs(
+    engine: Engine, owner_id: int, entries: list[LogEntry], arrived_at: int | None = None
+) -> Appended:
     """Commits these log records. Those with a trace wait for its projection; the others become execution logs at once."""
     arrived_at = clock.now_us() if arrived_at is None else arrived_at
     rows: dict[tuple[str, str], tuple[Any, ...]] = {}
@@ -189,7 +195,11 @@ def append_logs(engine: Engine, owner_id: int, entries: list[LogEntry], arrived_
         )
         service = clean_text(str(entry.resource.get("service.name") or ""), 255)
         digest = blake2b(document, digest_size=16)
-        digest.update(f"{entry.span_id}\x1f{entry.at}\x1f{entry.severity}\x1f{entry.event_name}\x1f{service}".encode("utf-8", "replace"))
+        digest.update(
+            f"{entry.span_id}\x1f{entry.at}\x1f{entry.severity}\x1f{entry.event_name}\x1f{service}".encode(
+                "utf-8", "replace"
+            )
+        )
         found = digest.hexdigest()
         packed = _pack_large(owner_id, document)
         scope = clean_text("@".join(entry.scope), 255) if any(entry.scope) else None
@@ -206,11 +216,17 @@ def append_logs(engine: Engine, owner_id: int, entries: list[LogEntry], arrived_
 
 
 LOG_RECORD_COLUMNS = "userId,traceId,spanId,hash,at,severity,eventName,serviceName,scope,payload,arrivedAt"
-EXECUTION_LOG_COLUMNS = "id,userId,taskId,agentId,eventType,level,message,metadata,at,spanId,createdAt,updatedAt"
+EXECUTION_LOG_COLUMNS = (
+    "id,userId,taskId,agentId,eventType,level,message,metadata,at,spanId,createdAt,updatedAt"
+)
 
 
 def _store_logs(
-    engine: Engine, owner_id: int, rows: list[tuple[Any, ...]], loose: dict[str, tuple[Any, ...]], arrived_at: int
+    engine: Engine,
+    owner_id: int,
+    rows: list[tuple[Any, ...]],
+    loose: dict[str, tuple[Any, ...]],
+    arrived_at: int,
 ) -> Appended:
     by_trace: dict[str, list[str]] = {}
     for row in rows:
@@ -219,20 +235,27 @@ def _store_logs(
         known: set[tuple[str, str]] = set()
         for trace_id, hashes in by_trace.items():
             statement = "SELECT hash FROM log_records WHERE userId=? AND traceId=? AND hash IN {}"
-            known.update((trace_id, found) for (found,) in raw.rows_in(statement, (owner_id, trace_id), hashes))
+            known.update(
+                (trace_id, found) for (found,) in raw.rows_in(statement, (owner_id, trace_id), hashes)
+            )
         fresh = [row for row in rows if (row[1], row[3]) not in known]
         if not fresh:
             return Appended()
         raw.insert("log_records", LOG_RECORD_COLUMNS, fresh, ignore=True)
         raw.insert(
-            "execution_logs", EXECUTION_LOG_COLUMNS, [loose[row[3]] for row in fresh if not row[1]], ignore=True
+            "execution_logs",
+            EXECUTION_LOG_COLUMNS,
+            [loose[row[3]] for row in fresh if not row[1]],
+            ignore=True,
         )
         changed = sorted({row[1] for row in fresh if row[1]})
         mark_dirty(raw, owner_id, changed, arrived_at)
     return Appended(len(fresh), changed)
 
 
-def append_points(engine: Engine, owner_id: int, points: list[Point], arrived_at: int | None = None) -> Appended:
+def append_points(
+    engine: Engine, owner_id: int, points: list[Point], arrived_at: int | None = None
+) -> Appended:
     """Commits the newest point of each series. They are shown as what the client reports, and added to nothing."""
     arrived_at = clock.now_us() if arrived_at is None else arrived_at
     newest: dict[str, Point] = {}
@@ -246,12 +269,20 @@ def append_points(engine: Engine, owner_id: int, points: list[Point], arrived_at
 
 
 def _series(point: Point) -> str:
-    named = [point.resource.get("service.name"), point.name, point.unit, point.kind, sorted(point.attributes.items(), key=str)]
+    named = [
+        point.resource.get("service.name"),
+        point.name,
+        point.unit,
+        point.kind,
+        sorted(point.attributes.items(), key=str),
+    ]
     return blake2b(dump_bytes(named), digest_size=32).hexdigest()
 
 
 def _store_points(engine: Engine, owner_id: int, newest: dict[str, Point], arrived_at: int) -> Appended:
-    columns = "userId,series,serviceName,name,unit,kind,cumulative,attributes,startedAt,at,count,value,receivedAt"
+    columns = (
+        "userId,series,serviceName,name,unit,kind,cumulative,attributes,startedAt,at,count,value,receivedAt"
+    )
     change = "UPDATE metric_points SET startedAt=?,at=?,count=?,value=?,receivedAt=? WHERE userId=? AND series=? AND at<?"
     with transaction(engine) as raw:
         statement = "SELECT series FROM metric_points WHERE userId=? AND series IN {}"

@@ -16,7 +16,9 @@ def output_of(payload: dict[str, Any]) -> Content:
     return _content(payload, c.OUTPUT, c.FLAT_OUTPUT, c.OUTPUT_EVENTS)
 
 
-def _content(payload: dict[str, Any], keys: tuple[str, ...], flat: tuple[str, ...], events: frozenset[str]) -> Content:
+def _content(
+    payload: dict[str, Any], keys: tuple[str, ...], flat: tuple[str, ...], events: frozenset[str]
+) -> Content:
     attributes = payload["attributes"]
     for key in keys:
         value = attributes.get(key)
@@ -25,7 +27,11 @@ def _content(payload: dict[str, Any], keys: tuple[str, ...], flat: tuple[str, ..
     for prefix in flat:
         if messages := _unflattened(attributes, prefix):
             return messages
-    found = [event["attributes"] for event in payload["events"] if event["name"] in events and event.get("attributes")]
+    found = [
+        event["attributes"]
+        for event in payload["events"]
+        if event["name"] in events and event.get("attributes")
+    ]
     if not found:
         return None
     values = [_event_content(attributes) for attributes in found]
@@ -52,7 +58,9 @@ def _unflattened(attributes: dict[str, Any], prefix: str) -> list[dict[str, Any]
         for number in range(64):
             for middle in (f"tool_calls.{number}.tool_call.function.", f"tool_calls.{number}."):
                 if name := attributes.get(f"{inner}{middle}name"):
-                    calls.append({"name": name, "arguments": parsed(attributes.get(f"{inner}{middle}arguments"))})
+                    calls.append(
+                        {"name": name, "arguments": parsed(attributes.get(f"{inner}{middle}arguments"))}
+                    )
                     break
             else:
                 break

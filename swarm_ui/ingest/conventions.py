@@ -33,12 +33,23 @@ OUTPUT_TOKENS = (
     "gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens", "llm.token_count.completion",
     "llm.usage.completion_tokens", "ai.usage.outputTokens", "ai.usage.completionTokens",
 )  # fmt: skip
-TOTAL_TOKENS = ("gen_ai.usage.total_tokens", "llm.token_count.total", "llm.usage.total_tokens", "ai.usage.totalTokens")
+TOTAL_TOKENS = (
+    "gen_ai.usage.total_tokens",
+    "llm.token_count.total",
+    "llm.usage.total_tokens",
+    "ai.usage.totalTokens",
+)
 CACHED_TOKENS = (
     "gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cache_read_input_tokens",
     "gen_ai.usage.details.cache_read_tokens", "llm.token_count.prompt_details.cache_read", "ai.usage.cachedInputTokens",
 )  # fmt: skip
-COST = ("gen_ai.usage.cost", "operation.cost", "llm.cost.total", "gen_ai.cost.total_cost", "gen_ai.usage.total_cost")
+COST = (
+    "gen_ai.usage.cost",
+    "operation.cost",
+    "llm.cost.total",
+    "gen_ai.cost.total_cost",
+    "gen_ai.usage.total_cost",
+)
 COST_PARTS = (
     ("gen_ai.usage.input_cost", "gen_ai.usage.output_cost"),
     ("llm.cost.prompt", "llm.cost.completion"),
@@ -110,8 +121,13 @@ GENERIC_NAME = re.compile(
     re.IGNORECASE,
 )
 BRACKETED = re.compile(r"\[([^\[\]]{1,200})\]\s*$")
-SPAN_NAME_PREFIX = re.compile(r"^(?:invoke_agent|agent_run|run_agent|execute_task|execute_tool|call_tool|create_agent|invoke_workflow|agent|tool)[ :]+", re.I)
-SPAN_NAME_SUFFIX = re.compile(r"\.(?:_?execute_core|a?run|a?kickoff|invoke|agent|tool|workflow|task|call|a?call|__call__)$")
+SPAN_NAME_PREFIX = re.compile(
+    r"^(?:invoke_agent|agent_run|run_agent|execute_task|execute_tool|call_tool|create_agent|invoke_workflow|agent|tool)[ :]+",
+    re.I,
+)
+SPAN_NAME_SUFFIX = re.compile(
+    r"\.(?:_?execute_core|a?run|a?kickoff|invoke|agent|tool|workflow|task|call|a?call|__call__)$"
+)
 COUNTER = re.compile(r"[.-]\d+$")
 
 # A tool that gives the work to somebody: "transfer_to_X", "Delegate work to coworker", "handoff to X", "delegate_task_to_member".
@@ -123,7 +139,10 @@ HANDOFF = re.compile(
 )
 HANDOFF_WORD = re.compile(r"hand[\s_-]?off|hand[\s_-]?over|^delegate$", re.IGNORECASE)
 # Words in the place of a name: the name is an argument then.
-ANYBODY = re.compile(r"^(?:an?[\s_-])?(?:agent|agents|coworker|co-worker|member|team[\s_-]member|assistant|peer|specialist|worker)$", re.I)
+ANYBODY = re.compile(
+    r"^(?:an?[\s_-])?(?:agent|agents|coworker|co-worker|member|team[\s_-]member|assistant|peer|specialist|worker)$",
+    re.I,
+)
 PERSON = re.compile(r"^(?:an?[\s_-])?(?:human|user|customer|operator|person)(?:[\s_-]\w+)?$", re.I)
 HANDOFF_ARGUMENTS = (
     "agent_name", "agentName", "to_agent", "target_agent", "agent", "coworker", "member_id", "member", "assistant",
@@ -136,9 +155,20 @@ PRIVATE_METHOD = re.compile(r"\._[a-z]")
 # Where the span's name is a template ("Agent run: {name!r}") and this the text.
 SHOWN_NAME = "logfire.msg"
 # Exceptions by which frameworks steer.
-CONTROL_FLOW = re.compile(r"(?:ParentCommand|GraphInterrupt|NodeInterrupt|GraphBubbleUp|StopIteration|StopAsyncIteration)$")
+CONTROL_FLOW = re.compile(
+    r"(?:ParentCommand|GraphInterrupt|NodeInterrupt|GraphBubbleUp|StopIteration|StopAsyncIteration)$"
+)
 
 # ── frameworks ──
-SCOPE_PREFIX = re.compile(r"^(?:openinference\.instrumentation|opentelemetry\.instrumentation|@?traceloop|@arizeai/openinference-instrumentation-)[./]?")
-SCOPE_SUFFIX = re.compile(r"\.(?:utils|telemetry|tracer|tracing|otel|instrumentation|functions|v\d+)(?:\..*)?$|_v\d+$")
-SCOPE_NAMES = {"ai": "vercel-ai-sdk", "gcp.vertex.agent": "google-adk", "traceloop.tracer": "traceloop", "": ""}
+SCOPE_PREFIX = re.compile(
+    r"^(?:openinference\.instrumentation|opentelemetry\.instrumentation|@?traceloop|@arizeai/openinference-instrumentation-)[./]?"
+)
+SCOPE_SUFFIX = re.compile(
+    r"\.(?:utils|telemetry|tracer|tracing|otel|instrumentation|functions|v\d+)(?:\..*)?$|_v\d+$"
+)
+SCOPE_NAMES = {
+    "ai": "vercel-ai-sdk",
+    "gcp.vertex.agent": "google-adk",
+    "traceloop.tracer": "traceloop",
+    "": "",
+}

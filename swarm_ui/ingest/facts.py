@@ -15,20 +15,36 @@ from hashlib import blake2b
 from typing import Any
 
 from swarm_ui.ingest import conventions as c
+from swarm_ui.ingest.handovers import SOMEBODY, handed_to, tool_calls
 from swarm_ui.ingest.otlp import SpanRecord
-from swarm_ui.jsontext import clean_text, dump_bytes, loads
+from swarm_ui.ingest.values import count, first, number, opaque, parsed_json, readable, string, without_uuid
+from swarm_ui.jsontext import clean_text, dump_bytes
 
-# In the place of a hand-off's destination that was not recorded.
-SOMEBODY = "?"
-_LARGEST_COUNT = 2_000_000_000
 _STATUS = ("unset", "ok", "error")
 _frameworks: dict[tuple[str, str], str] = {}
 
 
 class Facts:
     __slots__ = (
-        "trace_id", "span_id", "parent_id", "kind", "name", "status", "started_at", "ended_at", "provider", "model",
-        "input_tokens", "output_tokens", "cached_tokens", "cost", "error_type", "error_message", "scope", "more", "links",
+        "cached_tokens",
+        "cost",
+        "ended_at",
+        "error_message",
+        "error_type",
+        "input_tokens",
+        "kind",
+        "links",
+        "model",
+        "more",
+        "name",
+        "output_tokens",
+        "parent_id",
+        "provider",
+        "scope",
+        "span_id",
+        "started_at",
+        "status",
+        "trace_id",
     )  # fmt: skip
 
 
@@ -40,16 +56,20 @@ def facts_of(record: SpanRecord) -> Facts:
     facts.name = clean_text(record.name, 255) or "(no name)"
     facts.status = _STATUS[record.status]
     if "{" in facts.name and (shown := record.attributes.get(c.SHOWN_NAME)):
-        facts.name = clean_text(_string(shown), 255)
+        facts.name = clean_text(string(shown), 255)
     more: dict[str, Any] = {}
     facts.more = more
-    if service := _string(record.resource.get("service.name")):
+    if service := string(record.resource.get("service.name")):
         more["svc"] = clean_text(service, 255)
     if record.resource.get(c.SAMPLE):
         more["smp"] = 1
-    operation = _string(attributes.get("gen_ai.operation.name"))
+    operation = string(attributes.get("gen_ai.operation.name"))
     kind = _kind(attributes, operation)
-    if kind == "llm" and c.PRIVATE_METHOD.search(facts.name) and _first(attributes, (*c.INPUT_TOKENS, *c.OUTPUT_TOKENS)) is None:
+    if (
+        kind == "llm"
+        and c.PRIVATE_METHOD.search(facts.name)
+        and first(attributes, (*c.INPUT_TOKENS, *c.OUTPUT_TOKENS)) is None
+    ):
         kind = "step"
     facts.kind = kind
 
@@ -63,12 +83,12 @@ def facts_of(record: SpanRecord) -> Facts:
         _read_tool(more, record, attributes)
     elif kind == "llm":
         _read_model(facts, attributes)
-        if calls := _tool_calls(attributes):
+        if calls := tool_calls(attributes):
             more["calls"] = calls
     if kind != "step" and (framework := _framework(scope_name)):
         more["fw"] = framework
     _read_message(more, attributes)
-    if session := _first(attributes, c.SESSION):
+    if session := first(attributes, c.SESSION):
         more["ses"] = clean_text(session, 255)
     if attributes.get("openinference.span.kind") in c.EVALUATION or operation in c.EVALUATION:
         more["ev"] = 1
@@ -100,7 +120,9 @@ def document_of(record: SpanRecord, resource: str) -> bytes:
 def content_hash(facts: Facts, document: bytes) -> int:
     """63 bits of everything that the span says, equal for equal content however it was encoded."""
     digest = blake2b(document, digest_size=8, key=facts.status.encode())
-    digest.update(f"{facts.name}\x1f{facts.parent_id}\x1f{facts.started_at}\x1f{facts.ended_at}\x1f{facts.scope}".encode())
+    digest.update(
+        f"{facts.name}\x1f{facts.parent_id}\x1f{facts.started_at}\x1f{facts.ended_at}\x1f{facts.scope}".encode()
+    )
     return int.from_bytes(digest.digest()) >> 1
 
 
@@ -119,21 +141,21 @@ def _kind(attributes: dict[str, Any], operation: str) -> str:
                 # "execute_event_loop_cycle" and the like: an LLM call has a model or usage to show.
                 return kind
         return "step"
-    if vercel := _string(attributes.get("ai.operationId")):
+    if vercel := string(attributes.get("ai.operationId")):
         if vercel == "ai.toolCall":
             return "tool"
         if c.VERCEL_LLM.match(vercel):
             return "llm"
         if c.VERCEL_AGENT.match(vercel):
-            return "agent" if _first(attributes, c.CALLER_NAME) else "step"
+            return "agent" if first(attributes, c.CALLER_NAME) else "step"
         return "step"
     if attributes.get("llm.request.type"):
         return "llm"
-    if _first(attributes, ("gen_ai.tool.name", "ai.toolCall.name")):
+    if first(attributes, ("gen_ai.tool.name", "ai.toolCall.name")):
         return "tool"
     if attributes.get("workflow.name") or attributes.get("gen_ai.workflow.name"):
         return "workflow"
-    if _first(attributes, ("gen_ai.system", "gen_ai.provider.name")) and _first(attributes, MODEL_OR_USAGE):
+    if first(attributes, ("gen_ai.system", "gen_ai.provider.name")) and first(attributes, MODEL_OR_USAGE):
         return "llm"
     return "step"
 
@@ -143,20 +165,23 @@ MODEL_OR_USAGE = ("gen_ai.request.model", "gen_ai.response.model", *c.INPUT_TOKE
 
 def _read_usage(facts: Facts, attributes: dict[str, Any], kind: str) -> None:
     get = attributes.get
-    input_tokens, output_tokens = _count(_first(attributes, c.INPUT_TOKENS)), _count(_first(attributes, c.OUTPUT_TOKENS))
-    total = _count(_first(attributes, c.TOTAL_TOKENS))
+    input_tokens, output_tokens = (
+        count(first(attributes, c.INPUT_TOKENS)),
+        count(first(attributes, c.OUTPUT_TOKENS)),
+    )
+    total = count(first(attributes, c.TOTAL_TOKENS))
     if facts.status == "error" and not input_tokens and not output_tokens and not total:
         # A failed call that reports zeros has measured nothing.
         input_tokens = output_tokens = total = None
     facts.input_tokens, facts.output_tokens = input_tokens, output_tokens
-    facts.cached_tokens = _count(_first(attributes, c.CACHED_TOKENS)) if input_tokens is not None else None
+    facts.cached_tokens = count(first(attributes, c.CACHED_TOKENS)) if input_tokens is not None else None
     if total is not None and input_tokens is None and output_tokens is None:
         facts.more["tot"] = total
     facts.model = facts.provider = None
-    cost = _number(_first(attributes, c.COST))
+    cost = number(first(attributes, c.COST))
     if cost is None:
         for one, other in c.COST_PARTS:
-            parts = _number(get(one)), _number(get(other))
+            parts = number(get(one)), number(get(other))
             if parts != (None, None):
                 cost = (parts[0] or 0.0) + (parts[1] or 0.0)
                 break
@@ -166,13 +191,13 @@ def _read_usage(facts: Facts, attributes: dict[str, Any], kind: str) -> None:
 
 
 def _read_model(facts: Facts, attributes: dict[str, Any]) -> None:
-    model = _string(_first(attributes, c.MODEL))
+    model = string(first(attributes, c.MODEL))
     if not model and (parameters := attributes.get("llm.invocation_parameters")):
         # Failed calls of some libraries name the model only here.
-        found = _parsed(parameters)
-        model = _string(found.get("model") or found.get("model_name")) if isinstance(found, dict) else ""
+        found = parsed_json(parameters)
+        model = string(found.get("model") or found.get("model_name")) if isinstance(found, dict) else ""
     facts.model = clean_text(model, 255) if model and model != "unknown" else None
-    provider = _string(_first(attributes, c.PROVIDER))
+    provider = string(first(attributes, c.PROVIDER))
     facts.provider = clean_text(provider.lower(), 255) if provider else None
 
 
@@ -183,11 +208,11 @@ def _read_error(facts: Facts, record: SpanRecord, attributes: dict[str, Any]) ->
     kind = message = ""
     for event in record.events:
         if event["name"] == "exception":
-            kind = _string(event["attributes"].get("exception.type"))
-            message = _string(event["attributes"].get("exception.message"))
+            kind = string(event["attributes"].get("exception.type"))
+            message = string(event["attributes"].get("exception.message"))
             break
-    kind = kind or _string(_first(attributes, c.ERROR_TYPE))
-    message = message or record.status_message or _string(_first(attributes, c.ERROR_MESSAGE))
+    kind = kind or string(first(attributes, c.ERROR_TYPE))
+    message = message or record.status_message or string(first(attributes, c.ERROR_MESSAGE))
     if kind and c.CONTROL_FLOW.search(kind):
         facts.status = "ok"  # raised to steer the graph, not because something went wrong
         return
@@ -197,11 +222,15 @@ def _read_error(facts: Facts, record: SpanRecord, attributes: dict[str, Any]) ->
 
 def _read_agent(facts: Facts, record: SpanRecord, attributes: dict[str, Any], operation: str) -> None:
     more, kind = facts.more, facts.kind
-    name = _string(_first(attributes, c.AGENT_NAME))
+    name = string(first(attributes, c.AGENT_NAME))
     if kind == "workflow" or operation == "invoke_workflow":
         # A whole run. In the newest convention its name stands where an agent's stands otherwise.
-        workflow = _first(attributes, c.WORKFLOW_NAME) or (operation == "invoke_workflow" and name) or _first(attributes, c.ENTITY_NAME)
-        more["wf"] = clean_text(_string(workflow) or readable(record.name) or record.name, 255)
+        workflow = (
+            first(attributes, c.WORKFLOW_NAME)
+            or (operation == "invoke_workflow" and name)
+            or first(attributes, c.ENTITY_NAME)
+        )
+        more["wf"] = clean_text(string(workflow) or readable(record.name) or record.name, 255)
         return
     if operation == "create_agent":
         more["cr"] = 1
@@ -210,29 +239,28 @@ def _read_agent(facts: Facts, record: SpanRecord, attributes: dict[str, Any], op
     if kind == "agent":
         more["inv"] = 1
         if not name and attributes.get("traceloop.span.kind"):
-            name = _string(_first(attributes, c.ENTITY_NAME))
+            name = string(first(attributes, c.ENTITY_NAME))
         if not name:
-            node = _string(_first(attributes, c.AGENT_NODE))
-            name = node if node and not _opaque(node) else ""
+            node = string(first(attributes, c.AGENT_NODE))
+            name = node if node and not opaque(node) else ""
         if not name:
-            name = _string(_first(attributes, c.CALLER_NAME)) if "ai.operationId" in attributes else ""
+            name = string(first(attributes, c.CALLER_NAME)) if "ai.operationId" in attributes else ""
         if not name and graph_node:
             name = graph_node
         if not name:
             name = readable(record.name)
             more["imp"] = 1
-        if _opaque(name):
+        if opaque(name):
             name = ""
         if not name or c.GENERIC_NAME.match(name):
             more["gen"] = 1
-        if parent := _string(_first(attributes, c.PARENT_AGENT)):
-            if not _opaque(parent):
-                more["pa"] = clean_text(parent, 255)
+        if (parent := string(first(attributes, c.PARENT_AGENT))) and not opaque(parent):
+            more["pa"] = clean_text(parent, 255)
     else:
         if not name and "ai.operationId" in attributes:
-            name = _string(_first(attributes, c.CALLER_NAME))
+            name = string(first(attributes, c.CALLER_NAME))
         name = name or graph_node
-        if name and (_opaque(name) or c.GENERIC_NAME.match(name)):
+        if name and (opaque(name) or c.GENERIC_NAME.match(name)):
             name = ""
     if name:
         more["ag"] = clean_text(name, 255)
@@ -252,91 +280,30 @@ _DESTINATION = re.compile(r'"__handoff_destination": ?"([^"]+)"')
 
 
 def _read_tool(more: dict[str, Any], record: SpanRecord, attributes: dict[str, Any]) -> None:
-    tool = _string(_first(attributes, c.TOOL_NAME))
+    tool = string(first(attributes, c.TOOL_NAME))
     if not tool and attributes.get("traceloop.span.kind"):
-        tool = _string(_first(attributes, c.ENTITY_NAME))
+        tool = string(first(attributes, c.ENTITY_NAME))
     tool = tool or readable(record.name) or record.name
     more["tl"] = clean_text(tool, 255)
-    if call := _string(_first(attributes, c.TOOL_CALL_ID)):
+    if call := string(first(attributes, c.TOOL_CALL_ID)):
         more["call"] = clean_text(call, 255)
     metadata = attributes.get("metadata")
     if isinstance(metadata, str) and (found := _DESTINATION.search(metadata)):
         more["to"] = clean_text(found[1], 255)
-    elif destination := handed_to(tool, _first(attributes, c.TOOL_ARGUMENTS)):
+    elif destination := handed_to(tool, first(attributes, c.TOOL_ARGUMENTS)):
         more["to"] = clean_text(destination, 255)
-    elif c.HANDOFF_WORD.search(_string(attributes.get("gen_ai.operation.name"))):
+    elif c.HANDOFF_WORD.search(string(attributes.get("gen_ai.operation.name"))):
         more["to"] = SOMEBODY
 
 
-def handed_to(tool: str, arguments: Any) -> str:
-    """Whom a tool gives the work to: "" for an ordinary tool, SOMEBODY where it hands over and does not say to whom."""
-    found = c.HANDOFF.match(tool)
-    if not found:
-        return ""
-    said = (found["to"] or found["asked"] or "").strip()
-    if said and c.PERSON.match(said):
-        return ""
-    if said and not c.ANYBODY.match(said):
-        return said
-    parsed = _parsed(arguments)
-    if isinstance(parsed, dict):
-        inner = parsed.get("kwargs")
-        for holder in (parsed, inner if isinstance(inner, dict) else {}):
-            for key in c.HANDOFF_ARGUMENTS:
-                value = holder.get(key)
-                if isinstance(value, str) and 0 < len(value) <= 200:
-                    return value
-    return SOMEBODY if said or c.HANDOFF_WORD.match(tool) else ""
-
-
-def _tool_calls(attributes: dict[str, Any]) -> list[str]:
-    """Names of the tools that a model's answer asks for; a hand-off carries its destination: `tool>destination`."""
-    names: list[str] = []
-    for index in range(4):
-        prefix = f"llm.output_messages.{index}.message."
-        if prefix + "role" not in attributes:
-            break
-        for number in range(16):
-            name = attributes.get(f"{prefix}tool_calls.{number}.tool_call.function.name")
-            if not name:
-                break
-            names.append(_call(name, attributes.get(f"{prefix}tool_calls.{number}.tool_call.function.arguments")))
-    if names:
-        return names[:16]
-    output = attributes.get("gen_ai.output.messages")
-    if output and (not isinstance(output, str) or "tool_call" in output):
-        for message in _parsed(output) or ():
-            for part in (message.get("parts") or ()) if isinstance(message, dict) else ():
-                if isinstance(part, dict) and part.get("type") == "tool_call" and part.get("name"):
-                    names.append(_call(part["name"], part.get("arguments")))
-        return names[:16]
-    if calls := attributes.get("ai.response.toolCalls"):
-        for call in _parsed(calls) or ():
-            if isinstance(call, dict) and call.get("toolName"):
-                names.append(_call(call["toolName"], call.get("input", call.get("args"))))
-        return names[:16]
-    for number in range(16):
-        name = attributes.get(f"gen_ai.completion.0.tool_calls.{number}.name")
-        if not name:
-            break
-        names.append(_call(name, attributes.get(f"gen_ai.completion.0.tool_calls.{number}.arguments")))
-    return names
-
-
-def _call(name: Any, arguments: Any) -> str:
-    text = clean_text(str(name), 200)
-    destination = handed_to(text, arguments)
-    return f"{text}>{clean_text(destination, 200)}" if destination else text
-
-
 def _read_message(more: dict[str, Any], attributes: dict[str, Any]) -> None:
-    sender, recipient = _first(attributes, c.SENDER), _first(attributes, c.RECIPIENT)
+    sender, recipient = first(attributes, c.SENDER), first(attributes, c.RECIPIENT)
     if not sender or not isinstance(sender, str):
         return
     more["snd"] = clean_text(without_uuid(sender), 255)
     if isinstance(recipient, str) and recipient:
         more["rcp"] = clean_text(without_uuid(recipient), 255)
-    if kind := _first(attributes, c.MESSAGE_TYPE):
+    if kind := first(attributes, c.MESSAGE_TYPE):
         more["mt"] = clean_text(str(kind), 64)
     context = attributes.get("message_context")
     if isinstance(context, str) and (found := _MESSAGE_ID.search(context)):
@@ -356,78 +323,6 @@ def _framework(scope: str) -> str:
         if len(_frameworks) < 1000:
             _frameworks[scope, ""] = known
     return known
-
-
-def readable(span_name: str) -> str:
-    """The name that a span's name carries: "agent_run [hello_agent]", "Researcher._execute_core", "invoke_agent triage"; "" if none."""
-    name = span_name.strip()
-    if found := c.BRACKETED.search(name):
-        return without_uuid(found[1].strip())
-    name = c.SPAN_NAME_PREFIX.sub("", name)
-    name = c.SPAN_NAME_SUFFIX.sub("", name)
-    if c.COUNTER.search(name):
-        return ""  # "iteration-3", "agent.react.update-18": one of a series, not a name
-    return without_uuid(name)
-
-
-def without_uuid(name: str) -> str:
-    return c.UUID.sub("", name) if len(name) >= 32 else name
-
-
-def _opaque(name: str) -> bool:
-    """An id where a name should be: it is new in every process, or says nothing to a reader."""
-    return bool(_OPAQUE.match(name))
-
-
-_OPAQUE = re.compile(r"^[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}$|^[0-9a-f]{12,64}$", re.IGNORECASE)
-
-
-def _first(attributes: dict[str, Any], keys: tuple[str, ...]) -> Any:
-    for key in keys:
-        value = attributes.get(key)
-        if value is not None and value != "":
-            return value
-    return None
-
-
-def _string(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    return "" if value is None else str(value)
-
-
-def _count(value: Any) -> int | None:
-    if value is None or isinstance(value, bool):
-        return None
-    if not isinstance(value, int):
-        try:
-            value = int(float(value))
-        except (TypeError, ValueError, OverflowError):
-            return None
-    return value if 0 <= value <= _LARGEST_COUNT else None
-
-
-def _number(value: Any) -> float | None:
-    if value is None or isinstance(value, bool):
-        return None
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return None
-    return number if number == number and abs(number) != float("inf") else None
-
-
-def _parsed(value: Any) -> Any:
-    """A JSON string's value, or the value itself."""
-    if not isinstance(value, str):
-        return value
-    text = value.lstrip()
-    if text[:1] not in ("{", "["):
-        return None
-    try:
-        return loads(text)
-    except ValueError:
-        return None
 
 
 def more_json(facts: Facts) -> str:

@@ -43,7 +43,11 @@ def _compress(data: bytes) -> bytes:
         compressor = _threads.compressor
     except AttributeError:
         compressor = _threads.compressor = zstandard.ZstdCompressor(
-            level=_LEVEL, dict_data=_dictionary, write_content_size=True, write_dict_id=False, write_checksum=False
+            level=_LEVEL,
+            dict_data=_dictionary,
+            write_content_size=True,
+            write_dict_id=False,
+            write_checksum=False,
         )
     return _SINGLE + compressor.compress(data)
 
@@ -113,7 +117,9 @@ class Reader:
         self._lines: dict[int, list[bytes]] = {}
 
     def expect(self, blobs: Iterable[bytes | None]) -> None:
-        wanted = {block for blob in blobs if blob and (block := block_of(bytes(blob))) is not None} - self._lines.keys()
+        wanted = {
+            block for blob in blobs if blob and (block := block_of(bytes(blob))) is not None
+        } - self._lines.keys()
         if wanted:
             bodies = self._fetch(sorted(wanted))
             for block_id in wanted:

@@ -49,7 +49,9 @@ def logs() -> Response:
 @bp.post("/metrics/", endpoint="metrics_slash")
 @by_key("ingest")
 def metrics() -> Response:
-    return _export("metrics", otlp.read_metrics, append_points, ExportMetricsServiceResponse, "rejected_data_points")
+    return _export(
+        "metrics", otlp.read_metrics, append_points, ExportMetricsServiceResponse, "rejected_data_points"
+    )
 
 
 def _export(
@@ -171,10 +173,14 @@ def _refuse_overload() -> None:
     now = time.monotonic()
     if now - _backlog["at"] > 1.0 and _backlog_lock.acquire(blocking=False):
         try:
-            statement = text("SELECT COUNT(*) FROM (SELECT 1 FROM trace_dirty WHERE error IS NULL LIMIT :most) AS waiting /* userId: all */")
+            statement = text(
+                "SELECT COUNT(*) FROM (SELECT 1 FROM trace_dirty WHERE error IS NULL LIMIT :most) AS waiting /* userId: all */"
+            )
             _backlog["traces"] = db.session.execute(statement, {"most": limit + 1}).scalar_one()
             _backlog["at"] = now
         finally:
             _backlog_lock.release()
     if _backlog["traces"] > limit:
-        raise Refused(429, "More traces are waiting to be read than allowed. Send this again later.", retry_after=5)
+        raise Refused(
+            429, "More traces are waiting to be read than allowed. Send this again later.", retry_after=5
+        )

@@ -13,15 +13,12 @@ bp = Blueprint("metrics", __name__, url_prefix="/metrics")
 @live
 def index():
     wanted = parse(queries.MetricFilter, request.args)
-    now, before = queries.totals(wanted)
     return page(
         "metrics/index.html",
         part="metrics/_tables.html",
         wanted=wanted,
         ranges=queries.RANGES,
-        now=now,
-        before=before,
-        days=queries.by_day(wanted),
+        course=queries.course(wanted),
         agents=queries.by_agent(wanted),
         reported=queries.reported(),
     )

@@ -1,16 +1,17 @@
 """What the first page shows. The number of statements is fixed; counts, buckets and percentiles are made by the database."""
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Float, String, and_, case, cast, exists, func, select
+from sqlalchemy import Float, and_, case, exists, func, select
 from sqlalchemy.orm import aliased
 
 from swarm_ui import clock
 from swarm_ui.agents.models import Agent
-from swarm_ui.aggregates import hours_since, percentile, rank_of
+from swarm_ui.aggregates import hours_since, latest_of
 from swarm_ui.extensions import db
+from swarm_ui.metrics.sums import ENDED_BADLY, Runs
 from swarm_ui.overview.sparks import bars
 from swarm_ui.tasks.models import Task
 from swarm_ui.workflows.models import Workflow
@@ -20,7 +21,6 @@ DAY = timedelta(hours=HOURS)
 # A clock of an agent may be ahead of ours: a run "of the next minutes" belongs to this hour.
 AHEAD = timedelta(hours=1)
 CELLS = 24
-ENDED_BADLY = ("failed", "timeout")
 MANY = 1000
 
 
@@ -42,100 +42,23 @@ def space_facts() -> SpaceFacts:
 
 
 @dataclass
-class Period:
-    runs: int = 0
-    completed: int = 0
-    failed: int = 0
-    timed_out: int = 0
-    cost: float | None = None
-    tokens: int | None = None
-    p95: int | None = None
-
-    @property
-    def ended_badly(self) -> int:
-        return self.failed + self.timed_out
-
-    @property
-    def success(self) -> float | None:
-        """Percent of the runs that ended."""
-        ended = self.completed + self.ended_badly
-        return 100 * self.completed / ended if ended else None
-
-    def add(self, hour: "Period") -> None:
-        for name in ("runs", "completed", "failed", "timed_out"):
-            setattr(self, name, getattr(self, name) + getattr(hour, name))
-        for name in ("cost", "tokens"):
-            if getattr(hour, name) is not None:
-                setattr(self, name, (getattr(self, name) or 0) + getattr(hour, name))
-
-
-@dataclass
 class Pulse:
-    now: Period = field(default_factory=Period)
-    before: Period = field(default_factory=Period)
-    hours: list[Period] = field(default_factory=list)  # 24, oldest first
-    hours_before: list[Period] = field(default_factory=list)
+    now: Runs = field(default_factory=Runs)
+    before: Runs = field(default_factory=Runs)
+    hours: list[Runs] = field(default_factory=lambda: [Runs()] * HOURS)  # oldest first
+    hours_before: list[Runs] = field(default_factory=lambda: [Runs()] * HOURS)
 
 
 def pulse() -> Pulse:
     start = clock.now() - 2 * DAY
-    recent = and_(Task.started_at >= start, Task.started_at < clock.now() + AHEAD)
-    hours = [Period() for _ in range(2 * HOURS)]
-    for row in db.session.execute(_sums_by_hour(start, recent)):
-        hour = min(row.hour, 2 * HOURS - 1)
-        hours[hour].add(Period(row.runs, row.completed, row.failed, row.timed_out, row.cost, row.tokens))
-    found = Pulse(hours=hours[HOURS:], hours_before=hours[:HOURS])
-    for hour in found.hours:
-        found.now.add(hour)
-    for hour in found.hours_before:
-        found.before.add(hour)
-    for period, p95 in db.session.execute(_p95_by_period(recent)):
-        (found.now if period else found.before).p95 = p95
-    for hour, p95 in db.session.execute(_p95_by_hour(start, recent)):
-        hours[min(hour, 2 * HOURS - 1)].p95 = p95
-    return found
-
-
-def _sums_by_hour(start: datetime, recent: Any) -> Any:
-    hour = hours_since(start, Task.started_at).label("hour")
-    return (
-        select(
-            hour,
-            func.count().label("runs"),
-            _count(Task.status == "completed").label("completed"),
-            _count(Task.status == "failed").label("failed"),
-            _count(Task.status == "timeout").label("timed_out"),
-            func.sum(Task.estimated_cost).label("cost"),
-            func.sum(Task.token_usage).label("tokens"),
-        )
-        .where(recent)
-        .group_by(hour)
-    )
-
-
-def _p95_by_hour(start: datetime, recent: Any) -> Any:
     hour = hours_since(start, Task.started_at)
-    inner = _ranked_durations(recent, hour.label("bucket"))
-    return select(inner.c.bucket, percentile(inner, 95, "execution_time")).group_by(inner.c.bucket)
-
-
-def _p95_by_period(recent: Any) -> Any:
     is_now = case((Task.started_at >= clock.now() - DAY, 1), else_=0)
-    inner = _ranked_durations(recent, is_now.label("bucket"))
-    return select(inner.c.bucket, percentile(inner, 95, "execution_time")).group_by(inner.c.bucket)
-
-
-def _ranked_durations(recent: Any, bucket: Any) -> Any:
-    ended = Task.status.in_(("completed", *ENDED_BADLY))
-    return (
-        select(bucket, Task.execution_time, *rank_of(Task.execution_time, bucket.element))
-        .where(recent, ended, Task.execution_time.is_not(None))
-        .subquery()
-    )
-
-
-def _count(condition: Any) -> Any:
-    return func.sum(case((condition, 1), else_=0))
+    recent = and_(Task.started_at >= start, Task.started_at < clock.now() + AHEAD)
+    found = runs_by(recent, hour=hour, period=is_now)
+    hours = [found["hour"].get(number, Runs()) for number in range(2 * HOURS)]
+    if 2 * HOURS in found["hour"]:
+        hours[-1].add(found["hour"][2 * HOURS])
+    return Pulse(found["period"].get(1, Runs()), found["period"].get(0, Runs()), hours[HOURS:], hours[:HOURS])
 
 
 # Agents, worst first.
@@ -235,10 +158,9 @@ class Causes:
 def failure_causes(limit: int = 6) -> Causes:
     start = clock.now() - DAY
     hour = hours_since(start, Task.started_at).label("hour")
-    latest = func.max(cast(Task.started_at, String(26)) + Task.id)
     grouped = (Task.status, Task.failed_step, Task.failed_agent_id, Task.error_type, Task.workflow_id, hour)
     statement = (
-        select(*grouped, func.count().label("runs"), latest.label("last"))
+        select(*grouped, func.count().label("runs"), latest_of(Task.started_at, Task.id).label("last"))
         .where(Task.status.in_(ENDED_BADLY), Task.started_at >= start, Task.started_at < clock.now() + AHEAD)
         .group_by(*grouped)
         .order_by(func.count().desc())

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from swarm_ui.formatting import MISSING, cost, duration, number, percent, tokens
-from swarm_ui.overview.queries import Period, Pulse
+from swarm_ui.metrics.sums import Runs
+from swarm_ui.overview.queries import Pulse
 from swarm_ui.overview.sparks import Spark, spark
 
 # Below these changes direction is noise, and gets no colour.
@@ -36,7 +37,7 @@ def _success(pulse: Pulse) -> Stat:
     return Stat("Success rate", percent(now), f"from {percent(before)}", change, mood, line)
 
 
-def _ended(period: Period) -> str:
+def _ended(period: Runs) -> str:
     return f"of {period.completed + period.ended_badly:,} that ended"
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from swarm_ui.ingest.contents import stored
-from swarm_ui.ingest.facts import SOMEBODY
+from swarm_ui.ingest.handovers import SOMEBODY
 from swarm_ui.projection.invocations import Invocation, Names, tool_above
 from swarm_ui.projection.tree import Node
 
@@ -51,12 +51,19 @@ def find_exchanges(
     for invocation in invocations:
         _named_caller(invocation, names, found, content)
     _carried(ordered, names, content, found)
-    found.sort(key=lambda exchange: (exchange.at, exchange.node.trace_id, exchange.node.span_id, exchange.role))
+    found.sort(
+        key=lambda exchange: (exchange.at, exchange.node.trace_id, exchange.node.span_id, exchange.role)
+    )
     return found
 
 
 def _delegation(
-    invocation: Invocation, hand_offs: list[Node], names: Names, content: Content, found: list[Exchange], covered: set[int]
+    invocation: Invocation,
+    hand_offs: list[Node],
+    names: Names,
+    content: Content,
+    found: list[Exchange],
+    covered: set[int],
 ) -> None:
     caller = invocation.above
     node = invocation.node
@@ -72,7 +79,17 @@ def _delegation(
     asked = _first_content((tool, "input"), (node, "input"), content=content)
     details = {"via": tool.more.get("tl")} if tool is not None else None
     found.append(
-        Exchange(node, "request", "request", (tool or node).started_at, caller.agent, invocation.agent, asked, details, node.failed)
+        Exchange(
+            node,
+            "request",
+            "request",
+            (tool or node).started_at,
+            caller.agent,
+            invocation.agent,
+            asked,
+            details,
+            node.failed,
+        )
     )
     if node.failed:
         told = {"text": node.error_message or node.error_type or "failed"}
@@ -80,7 +97,17 @@ def _delegation(
         told = _first_content((tool, "output"), (node, "output"), content=content)
     kind = "error" if node.failed else "response"
     found.append(
-        Exchange(node, "response", kind, (tool or node).ended_at, invocation.agent, caller.agent, told, details, node.failed)
+        Exchange(
+            node,
+            "response",
+            kind,
+            (tool or node).ended_at,
+            invocation.agent,
+            caller.agent,
+            told,
+            details,
+            node.failed,
+        )
     )
 
 
@@ -89,20 +116,30 @@ def _tool_beside(
 ) -> Node | None:
     """The hand-off that started this invocation although its span does not contain it."""
     for tool in hand_offs:
-        if id(tool) in covered or tool.invocation is not caller or tool.started_at > invocation.node.started_at:
+        if (
+            id(tool) in covered
+            or tool.invocation is not caller
+            or tool.started_at > invocation.node.started_at
+        ):
             continue
         if tool.more["to"] == SOMEBODY or names.of(tool.more["to"]) == invocation.agent:
             return tool
     return None
 
 
-def _hand_off(node: Node, names: Names, invocations: list[Invocation], content: Content, found: list[Exchange]) -> None:
+def _hand_off(
+    node: Node, names: Names, invocations: list[Invocation], content: Content, found: list[Exchange]
+) -> None:
     sender = node.invocation.agent if node.invocation else None
     if sender is None:
         return
     if node.more["to"] == SOMEBODY:
         # The destination was not recorded: it is whoever begins next.
-        following = (one for one in invocations if one.node.started_at >= node.ended_at and one.node.trace_id == node.trace_id)
+        following = (
+            one
+            for one in invocations
+            if one.node.started_at >= node.ended_at and one.node.trace_id == node.trace_id
+        )
         begun = next(following, None)
         recipient = begun.agent if begun is not None else None
     else:
@@ -111,11 +148,23 @@ def _hand_off(node: Node, names: Names, invocations: list[Invocation], content: 
         return
     said = _first_content((node, "input"), content=content)
     found.append(
-        Exchange(node, "hand-off", "request", node.ended_at, sender, recipient, said, {"via": node.more.get("tl")}, node.failed)
+        Exchange(
+            node,
+            "hand-off",
+            "request",
+            node.ended_at,
+            sender,
+            recipient,
+            said,
+            {"via": node.more.get("tl")},
+            node.failed,
+        )
     )
 
 
-def _asked_for(node: Node, names: Names, told: Counter[tuple[str, str | None]], found: list[Exchange]) -> None:
+def _asked_for(
+    node: Node, names: Names, told: Counter[tuple[str, str | None]], found: list[Exchange]
+) -> None:
     sender = node.invocation.agent if node.invocation else None
     if sender is None or not node.call:
         return
@@ -123,17 +172,35 @@ def _asked_for(node: Node, names: Names, told: Counter[tuple[str, str | None]], 
         tool, _, destination = call.partition(">")
         recipient = names.known(destination) if destination else None
         if recipient and recipient != sender and not told[sender, recipient]:
-            found.append(Exchange(node, f"hand-off {number}", "request", node.ended_at, sender, recipient, None, {"via": tool}))
+            found.append(
+                Exchange(
+                    node,
+                    f"hand-off {number}",
+                    "request",
+                    node.ended_at,
+                    sender,
+                    recipient,
+                    None,
+                    {"via": tool},
+                )
+            )
 
 
 def _named_caller(invocation: Invocation, names: Names, found: list[Exchange], content: Content) -> None:
     caller = names.known(invocation.node.more.get("pa", ""))
     if caller is None or caller == invocation.agent:
         return
-    if any(exchange.sender == caller and exchange.recipient == invocation.agent and exchange.kind == "request" for exchange in found):
+    if any(
+        exchange.sender == caller and exchange.recipient == invocation.agent and exchange.kind == "request"
+        for exchange in found
+    ):
         return
     asked = _first_content((invocation.node, "input"), content=content)
-    found.append(Exchange(invocation.node, "called", "request", invocation.node.started_at, caller, invocation.agent, asked))
+    found.append(
+        Exchange(
+            invocation.node, "called", "request", invocation.node.started_at, caller, invocation.agent, asked
+        )
+    )
 
 
 def _carried(ordered: list[Node], names: Names, content: Content, found: list[Exchange]) -> None:
@@ -144,14 +211,25 @@ def _carried(ordered: list[Node], names: Names, content: Content, found: list[Ex
     told = {(exchange.sender, exchange.recipient) for exchange in found if exchange.kind == "request"}
     for (said_by, _message), nodes in groups.items():
         sender = names.known(said_by)
-        recipients = sorted({agent for node in nodes if (agent := names.known(node.more["rcp"])) and agent != sender})
+        recipients = sorted(
+            {agent for node in nodes if (agent := names.known(node.more["rcp"])) and agent != sender}
+        )
         if sender is None or not recipients:
             continue
         node = nodes[0]
         kind = _kind_of(node.more.get("mt", ""), len({node.more["rcp"] for node in nodes}))
         if kind == "broadcast":
             found.append(
-                Exchange(node, "broadcast", kind, node.started_at, sender, None, _first_content((node, "input"), content=content), {"to": recipients})
+                Exchange(
+                    node,
+                    "broadcast",
+                    kind,
+                    node.started_at,
+                    sender,
+                    None,
+                    _first_content((node, "input"), content=content),
+                    {"to": recipients},
+                )
             )
         elif kind != "request" or (sender, recipients[0]) not in told:
             said = _first_content((node, "input"), content=content)

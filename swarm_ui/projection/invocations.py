@@ -10,7 +10,8 @@ from functools import lru_cache
 from typing import Any
 
 from swarm_ui.ingest.conventions import GENERIC_NAME
-from swarm_ui.ingest.facts import SOMEBODY, readable
+from swarm_ui.ingest.handovers import SOMEBODY
+from swarm_ui.ingest.values import readable
 from swarm_ui.projection.tree import Node
 
 _NOT_A_WORD = re.compile(r"[\W_]+")
@@ -20,9 +21,11 @@ _WORK = frozenset({"llm", "tool", "retrieval"})
 class Invocation:
     """`real` where a span of kind agent says so; `via` is the delegating tool that it stands behind."""
 
-    __slots__ = ("agent", "node", "above", "real", "works", "via")
+    __slots__ = ("above", "agent", "node", "real", "via", "works")
 
-    def __init__(self, agent: str, node: Node, above: "Invocation | None", *, real: bool, via: Node | None = None) -> None:
+    def __init__(
+        self, agent: str, node: Node, above: "Invocation | None", *, real: bool, via: Node | None = None
+    ) -> None:
         self.agent = agent
         self.node = node
         self.above = above
@@ -64,9 +67,20 @@ def find_invocations(ordered: list[Node]) -> tuple[list[Invocation], "Names"]:
         for invocation in kept:
             invocation.above = _nearest_kept(invocation.above)
     for invocation in kept:
-        if (tool := tool_above(invocation)) is not None and invocation.above is not None and invocation.above.agent != invocation.agent:
+        if (
+            (tool := tool_above(invocation)) is not None
+            and invocation.above is not None
+            and invocation.above.agent != invocation.agent
+        ):
             tool.delegates = True
-    kept.sort(key=lambda invocation: (invocation.node.started_at, invocation.node.ended_at, invocation.node.span_id, invocation.agent))
+    kept.sort(
+        key=lambda invocation: (
+            invocation.node.started_at,
+            invocation.node.ended_at,
+            invocation.node.span_id,
+            invocation.agent,
+        )
+    )
     return kept, names
 
 
@@ -82,7 +96,11 @@ def tool_above(invocation: Invocation) -> Node | None:
         node = node.parent
     for beside in begun.parent.children if begun.parent is not None else ():
         # Some libraries open the agent beside the tool that runs it, within its time.
-        if beside.kind == "tool" and beside.started_at <= begun.started_at and begun.ended_at <= beside.ended_at:
+        if (
+            beside.kind == "tool"
+            and beside.started_at <= begun.started_at
+            and begun.ended_at <= beside.ended_at
+        ):
             return beside
     return None
 
@@ -152,7 +170,9 @@ class Names:
         self._some_named = bool(self._by_plain)
         self._stand_in: str | None = None
         if not self._some_named:
-            self._stand_in = next((name for node in ordered if "inv" in node.more and (name := self._stand_in_for(node))), None)
+            self._stand_in = next(
+                (name for node in ordered if "inv" in node.more and (name := self._stand_in_for(node))), None
+            )
 
     def of(self, name: str) -> str | None:
         """The run's spelling of this name; the name itself where nobody here carries it."""
@@ -179,7 +199,10 @@ class Names:
         name = more.get("ag")
         if not name:
             return self._of_step(node.name) if node.kind == "step" and self._invoked else None
-        if "inv" in more and any(child.kind == "workflow" and plain(child.more.get("wf", "")) == plain(name) for child in node.children):
+        if "inv" in more and any(
+            child.kind == "workflow" and plain(child.more.get("wf", "")) == plain(name)
+            for child in node.children
+        ):
             return None  # the whole run again, as an agent around it
         if "imp" in more and node.parent is None and self._some_explicit:
             return None  # the whole run, named by its span alone, above agents that say who they are

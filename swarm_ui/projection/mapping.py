@@ -10,7 +10,7 @@ from typing import Any
 from swarm_ui import ids
 from swarm_ui.ingest.contents import stored
 from swarm_ui.ingest.conventions import GENERIC_NAME, UUID
-from swarm_ui.ingest.facts import readable
+from swarm_ui.ingest.values import readable
 from swarm_ui.jsontext import clean_text, dumps
 from swarm_ui.projection import accounts, story
 from swarm_ui.projection.exchanges import Content, Exchange, find_exchanges
@@ -81,21 +81,43 @@ def interpret(
     root = roots[0] if roots else by_time[0]
     title = _title(ordered, root, invocations)
     service = root.more.get("svc", "")
-    agent_ids = {agent: agent_id_of(owner_id, service_of, agent) for agent, service_of in _services(invocations, exchanges, by_time).items()}
+    agent_ids = {
+        agent: agent_id_of(owner_id, service_of, agent)
+        for agent, service_of in _services(invocations, exchanges, by_time).items()
+    }
     workflow = _workflow(owner_id, service, title, ordered, invocations, sample)
     workflow_id = workflow["id"] if workflow else None
 
     metrics, costs = accounts.metrics(owner_id, task_id, workflow_id, by_time, agent_ids, price)
     contributions = accounts.contributions(task_id, by_time, invocations, exchanges, agent_ids, costs)
     logs = story.logs(owner_id, task_id, by_time, invocations, exchanges, verdict, agent_ids, log_facts, root)
-    task = _task(task_id, workflow_id, title, by_time, root, invocations, verdict, agent_ids, costs, content, logs, sample)
+    task = _task(
+        task_id,
+        workflow_id,
+        title,
+        by_time,
+        root,
+        invocations,
+        verdict,
+        agent_ids,
+        costs,
+        content,
+        logs,
+        sample,
+    )
     task["graph"] = graph_of(invocations, exchanges, agent_ids)
-    history = _history(owner_id, task, exchanges, workflow_id) if verdict.status in ("completed", "failed", "timeout") else None
+    history = (
+        _history(owner_id, task, exchanges, workflow_id)
+        if verdict.status in ("completed", "failed", "timeout")
+        else None
+    )
     return Run(
         task_id=task_id,
         task=task,
         span_agents={
-            (node.trace_id, node.span_id): agent_ids[node.invocation.agent] for node in ordered if node.invocation is not None
+            (node.trace_id, node.span_id): agent_ids[node.invocation.agent]
+            for node in ordered
+            if node.invocation is not None
         },
         agents=_agents(agent_ids, _services(invocations, exchanges, by_time), sample),
         contributions=contributions,
@@ -139,7 +161,9 @@ def _roots(ordered: list[Node]) -> list[Node]:
     return sorted(found.values(), key=order_key)
 
 
-def _services(invocations: list[Invocation], exchanges: list[Exchange], by_time: list[Node]) -> dict[str, str]:
+def _services(
+    invocations: list[Invocation], exchanges: list[Exchange], by_time: list[Node]
+) -> dict[str, str]:
     """Each agent of the run with its service: that of its invocation, or of whoever named it."""
     services: dict[str, str] = {}
     for invocation in invocations:
@@ -153,7 +177,9 @@ def _services(invocations: list[Invocation], exchanges: list[Exchange], by_time:
 
 def _title(ordered: list[Node], root: Node, invocations: list[Invocation]) -> str:
     """What this run is a run of: the workflow that it names, its root, or the agent that begins it."""
-    if workflow := root.more.get("wf") or next((node.more["wf"] for node in ordered if "wf" in node.more), None):
+    if workflow := root.more.get("wf") or next(
+        (node.more["wf"] for node in ordered if "wf" in node.more), None
+    ):
         return workflow
     if root.invocation is not None and root.invocation.node is root:
         return root.invocation.agent
@@ -180,7 +206,11 @@ def _workflow(
 
 def _agents(agent_ids: dict[str, str], services: dict[str, str], sample: bool) -> dict[str, dict[str, Any]]:
     return {
-        agent_id: {"name": name, "serviceName": services[name], "origin": "sample" if sample else "discovered"}
+        agent_id: {
+            "name": name,
+            "serviceName": services[name],
+            "origin": "sample" if sample else "discovered",
+        }
         for name, agent_id in agent_ids.items()
     }
 
@@ -210,7 +240,10 @@ def _task(
     started_at = min(node.started_at for node in by_time)
     ended_at = max(node.ended_at for node in by_time)
     over = verdict.status in ("completed", "failed", "timeout")
-    tops = sorted((one for one in invocations if one.above is None), key=lambda one: (one.node.ended_at, one.node.span_id))
+    tops = sorted(
+        (one for one in invocations if one.above is None),
+        key=lambda one: (one.node.ended_at, one.node.span_id),
+    )
     asked = stored(content(root, "input"))
     if asked is None and tops:
         asked = stored(content(min(tops, key=lambda one: order_key(one.node)).node, "input"))
@@ -219,7 +252,9 @@ def _task(
         told = stored(content(tops[-1].node, "output"))
     sums = accounts.sums(by_time, costs)
     culprit = verdict.culprit
-    failed_agent = culprit.invocation.agent if culprit is not None and culprit.invocation is not None else None
+    failed_agent = (
+        culprit.invocation.agent if culprit is not None and culprit.invocation is not None else None
+    )
     levels = [log[5] for log in logs]
     return {
         "id": task_id,
@@ -234,7 +269,8 @@ def _task(
         "name": title,
         "source": "sample" if sample else "otlp",
         "traceId": min(by_time, key=order_key).trace_id,
-        "sessionId": root.more.get("ses") or next((node.more["ses"] for node in by_time if "ses" in node.more), None),
+        "sessionId": root.more.get("ses")
+        or next((node.more["ses"] for node in by_time if "ses" in node.more), None),
         "errorType": culprit.error_type if culprit else None,
         "errorMessage": culprit.error_message if culprit else None,
         "failedSpanId": culprit.span_id if culprit else None,
@@ -299,10 +335,17 @@ def _history(
         ],
         "metrics": {
             key: task[key]
-            for key in ("inputTokens", "outputTokens", "tokenUsage", "estimatedCost", "llmCalls", "toolCalls", "errorCount", "agentCount")
+            for key in (
+                "inputTokens",
+                "outputTokens",
+                "tokenUsage",
+                "estimatedCost",
+                "llmCalls",
+                "toolCalls",
+                "errorCount",
+                "agentCount",
+            )
         },
         "executionTime": task["executionTime"],
         "status": task["status"],
     }
-
-

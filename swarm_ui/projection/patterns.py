@@ -4,6 +4,7 @@ A caller with several callees is hierarchical, one agent or a path sequential, a
 agent concurrent, a fixed turn order that repeats round_robin.
 """
 
+import itertools
 from typing import Any
 
 from swarm_ui.projection.exchanges import Exchange
@@ -25,8 +26,12 @@ def graph_of(
     tops = [invocation for invocation in invocations if invocation.above is None]
     asked = {recipient for _, recipient in edges}
     followed = {}
-    for before, after in zip(tops, tops[1:], strict=False):
-        if after.agent not in asked and before.agent != after.agent and before.node.ended_at <= after.node.started_at:
+    for before, after in itertools.pairwise(tops):
+        if (
+            after.agent not in asked
+            and before.agent != after.agent
+            and before.node.ended_at <= after.node.started_at
+        ):
             edge = followed.setdefault((before.agent, after.agent), [0, 0])
             edge[0] += 1
             edge[1] += after.failed
@@ -34,7 +39,10 @@ def graph_of(
     edges.update({pair: numbers for pair, numbers in followed.items() if pair not in edges})
     return {
         "flow": flow,
-        "edges": [[agent_ids[one], agent_ids[other], times, errors] for (one, other), (times, errors) in sorted(edges.items())],
+        "edges": [
+            [agent_ids[one], agent_ids[other], times, errors]
+            for (one, other), (times, errors) in sorted(edges.items())
+        ],
     }
 
 
@@ -49,7 +57,9 @@ def _pattern(tops: list[Invocation], edges: dict[tuple[str, str], list[int]]) ->
         callees.setdefault(one, set()).add(other)
     # The way back to whoever handed over is part of a hierarchy, no cycle of equals.
     leaders = [agent for agent, others in callees.items() if len(others) > 1]
-    if len(leaders) == 1 and all(others <= {leaders[0]} for agent, others in callees.items() if agent != leaders[0]):
+    if len(leaders) == 1 and all(
+        others <= {leaders[0]} for agent, others in callees.items() if agent != leaders[0]
+    ):
         return "hierarchical"
     turns = [top.agent for top in tops]
     if _repeats_in_turn(turns):
@@ -71,7 +81,11 @@ def _overlap(tops: list[Invocation]) -> bool:
 def _repeats_in_turn(turns: list[str]) -> bool:
     """a b c a b c …: at least two whole rounds of at least two agents."""
     size = len(set(turns))
-    return size > 1 and len(turns) >= 2 * size and all(turn == turns[index % size] for index, turn in enumerate(turns))
+    return (
+        size > 1
+        and len(turns) >= 2 * size
+        and all(turn == turns[index % size] for index, turn in enumerate(turns))
+    )
 
 
 def _has_cycle(callees: dict[str, set[str]]) -> bool:

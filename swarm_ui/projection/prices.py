@@ -37,7 +37,12 @@ def _tariff(provider: str | None, model: str, day: int) -> Tariff | None:
     if any(isinstance(value, TieredPrices) for value in vars(price).values()):
         return asked
     # Prices per token are straight lines: four answers of the library (58 µs each) give all the others.
-    base, first, second, third = (asked(0, 0, 0), asked(_MILLION, 0, 0), asked(0, _MILLION, 0), asked(_MILLION, 0, _MILLION))
+    base, first, second, third = (
+        asked(0, 0, 0),
+        asked(_MILLION, 0, 0),
+        asked(0, _MILLION, 0),
+        asked(_MILLION, 0, _MILLION),
+    )
     if base is None or first is None or second is None:
         return asked
     per_input, per_output = (first - base) / _MILLION, (second - base) / _MILLION

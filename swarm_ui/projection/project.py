@@ -17,9 +17,10 @@ from swarm_ui import clock
 from swarm_ui.ingest.append import mark_dirty, task_id_of
 from swarm_ui.orm import database_text
 from swarm_ui.projection import read
+from swarm_ui.projection.diff import Change, Plan, plan_run
 from swarm_ui.projection.mapping import Run, interpret
 from swarm_ui.projection.prices import price_of
-from swarm_ui.projection.write import Change, Plan, apply_lists, apply_runs, plan_run
+from swarm_ui.projection.write import apply_lists, apply_runs
 from swarm_ui.rawsql import Busy, Raw, retrying, transaction
 
 log = logging.getLogger(__name__)
@@ -125,7 +126,10 @@ class Projector:
                 done.traces += 1
                 return
             # One of them breaks the rest: each for itself, so that only that one is put aside.
-            log.warning("a batch of traces failed, projecting them one by one", extra={"owner": owner_id, "traces": len(marks)})
+            log.warning(
+                "a batch of traces failed, projecting them one by one",
+                extra={"owner": owner_id, "traces": len(marks)},
+            )
             for mark in marks:
                 self._project_owner(owner_id, [mark], done)
 
@@ -158,7 +162,11 @@ class Projector:
                         sample=any("smp" in node.more for node in nodes),
                     )
                 spans = _span_changes(facts, nodes, task_id, run, owner_id)
-                owned = [(trace, task_id_of(owner_id, trace)) for trace in group if before.get(trace) != task_id] if run else []
+                owned = (
+                    [(trace, task_id_of(owner_id, trace)) for trace in group if before.get(trace) != task_id]
+                    if run
+                    else []
+                )
                 plan = plan_run(raw, owner_id, run, task_id, old, spans, owned)
                 plans.append((plan, mark, clock.now_us() - started))
         return plans
@@ -171,7 +179,9 @@ class Projector:
         leaders: dict[str, tuple[list[str], Mark]] = {}
         passed: list[tuple[Mark, str]] = []
         for mark in marks:
-            group = read.group_of(raw, owner_id, mark.trace_id) if mark.trace_id in linked else [mark.trace_id]
+            group = (
+                read.group_of(raw, owner_id, mark.trace_id) if mark.trace_id in linked else [mark.trace_id]
+            )
             if group[0] == mark.trace_id:
                 leaders[mark.trace_id] = (group, mark)
             else:
@@ -273,7 +283,9 @@ class Projector:
 
     def _set_aside(self, mark: Mark) -> None:
         """A trace that cannot be projected keeps its reason; new spans of it try again."""
-        log.exception("a trace could not be projected", extra={"owner": mark.owner_id, "trace": mark.trace_id})
+        log.exception(
+            "a trace could not be projected", extra={"owner": mark.owner_id, "trace": mark.trace_id}
+        )
         reason = traceback.format_exc(limit=-4)[-4_000:]
 
         def store() -> None:
@@ -325,5 +337,3 @@ def _portions(plan: Plan) -> list[Plan]:
 
 def _bump(raw: Raw, owner_id: int) -> None:
     raw.upsert("space_versions", "ownerId,version", "ownerId", "version=version+1", [(owner_id, 1)])
-
-

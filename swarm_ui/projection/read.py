@@ -74,9 +74,13 @@ def read_facts(raw: Raw, owner_id: int, trace_ids: list[str]) -> Facts:
 def read_logs(raw: Raw, owner_id: int, trace_ids: list[str]) -> dict[str, list[LogFact]]:
     statement = "SELECT traceId,spanId,hash,at,severity,eventName,payload FROM log_records WHERE userId=? AND traceId IN {}"
     found: dict[str, list[LogFact]] = {}
-    for trace_id, span_id, digest, at, severity, event, packed in raw.rows_in(statement, (owner_id,), trace_ids):
+    for trace_id, span_id, digest, at, severity, event, packed in raw.rows_in(
+        statement, (owner_id,), trace_ids
+    ):
         document = payload.unpack(packed)
-        found.setdefault(trace_id, []).append(LogFact(trace_id, span_id, digest, at, severity, event, document))
+        found.setdefault(trace_id, []).append(
+            LogFact(trace_id, span_id, digest, at, severity, event, document)
+        )
     return found
 
 
@@ -104,5 +108,3 @@ def stored_tasks(raw: Raw, owner_id: int, trace_ids: list[str]) -> dict[str, str
     """The task that each trace was projected to before."""
     statement = "SELECT traceId,taskId FROM task_traces WHERE userId=? AND traceId IN {}"
     return dict(raw.rows_in(statement, (owner_id,), trace_ids))  # type: ignore[arg-type]
-
-

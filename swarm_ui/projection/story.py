@@ -28,7 +28,16 @@ def logs(
     """Columns: id, taskId, agentId, eventType, level, message, metadata, at, spanId."""
     rows: list[tuple[Any, ...]] = []
 
-    def add(node: Node, role: str, agent: str | None, kind: str, level: str, message: str, at: int, details: Any = None) -> None:
+    def add(
+        node: Node,
+        role: str,
+        agent: str | None,
+        kind: str,
+        level: str,
+        message: str,
+        at: int,
+        details: Any = None,
+    ) -> None:
         row_id = ids.derived(at, owner_id, node.trace_id, node.span_id, role)
         agent_id = agent_ids.get(agent) if agent else None
         rows.append((row_id, task_id, agent_id, kind, level, message, details, at, node.span_id))
@@ -37,25 +46,62 @@ def logs(
         node = invocation.node
         took = duration((node.ended_at - node.started_at) / 1000)
         word, level = ("failed after", "error") if invocation.failed else ("finished in", "info")
-        add(node, f"invocation {invocation.agent}", invocation.agent, "execution", level, f"{invocation.agent} {word} {took}", node.ended_at)
+        add(
+            node,
+            f"invocation {invocation.agent}",
+            invocation.agent,
+            "execution",
+            level,
+            f"{invocation.agent} {word} {took}",
+            node.ended_at,
+        )
     for node in by_time:
         if is_tool_call(node):
             agent = node.invocation.agent if node.invocation else None
             tool = node.more.get("tl", node.name)
-            add(node, "choice", agent, "decision", "info", f"{agent or 'The run'} chose {tool}", node.started_at)
+            add(
+                node,
+                "choice",
+                agent,
+                "decision",
+                "info",
+                f"{agent or 'The run'} chose {tool}",
+                node.started_at,
+            )
     for exchange in exchanges:
         if exchange.kind == "request" and exchange.recipient:
             said = f"{exchange.sender} handed over to {exchange.recipient}"
-            add(exchange.node, f"decision {exchange.role}", exchange.sender, "decision", "info", said, exchange.at)
+            add(
+                exchange.node,
+                f"decision {exchange.role}",
+                exchange.sender,
+                "decision",
+                "info",
+                said,
+                exchange.at,
+            )
     for node in verdict.errors:
         agent = node.invocation.agent if node.invocation else None
         what = ": ".join(part for part in (node.error_type, node.error_message) if part) or "no reason given"
         said = clean_text(f"{node.more.get('tl') or node.name} failed: {what}", 4_000)
-        add(node, "error", agent, "error", "error", said, node.ended_at, {"errorType": node.error_type} if node.error_type else None)
+        add(
+            node,
+            "error",
+            agent,
+            "error",
+            "error",
+            said,
+            node.ended_at,
+            {"errorType": node.error_type} if node.error_type else None,
+        )
     if verdict.status != "running":
         ended = max(node.ended_at for node in by_time)
         took = duration((ended - by_time[0].started_at) / 1000)
-        word = {"completed": "Run completed in", "failed": "Run failed after", "timeout": "Run timed out, last sign of it after"}[verdict.status]
+        word = {
+            "completed": "Run completed in",
+            "failed": "Run failed after",
+            "timeout": "Run timed out, last sign of it after",
+        }[verdict.status]
         level = {"completed": "info", "failed": "error", "timeout": "warning"}[verdict.status]
         add(root, "verdict", None, "state_change", level, f"{word} {took}", ended)
     rows += _records(owner_id, task_id, log_facts, by_time, agent_ids)
@@ -74,7 +120,11 @@ def _records(
         node = by_id.get((fact.trace_id, fact.span_id))
         agent = node.invocation.agent if node is not None and node.invocation is not None else None
         body = fact.document.get("body")
-        details = {key: value for key, value in (("event", fact.event_name), ("attributes", fact.document["attributes"])) if value}
+        details = {
+            key: value
+            for key, value in (("event", fact.event_name), ("attributes", fact.document["attributes"]))
+            if value
+        }
         rows.append((
             log_id(owner_id, fact.trace_id, fact.hash, fact.at), task_id, agent_ids.get(agent) if agent else None,
             event_type_of(fact.severity, fact.event_name, body), level_of(fact.severity), message_of(fact.event_name, body),
@@ -93,10 +143,34 @@ def alerts(
         step = task["failedStep"] or title
         kind = task["errorType"] or "an error"
         who = f"{agent}: {step}" if agent else f"{title}: {step}"
-        return [_alert(owner_id, task, "agent_failure", "critical", f"{who} failed with {kind}", task["errorMessage"], agent, step, kind)]
+        return [
+            _alert(
+                owner_id,
+                task,
+                "agent_failure",
+                "critical",
+                f"{who} failed with {kind}",
+                task["errorMessage"],
+                agent,
+                step,
+                kind,
+            )
+        ]
     if verdict.status == "timeout":
         message = "Its root never ended, and nothing of it arrived any more."
-        return [_alert(owner_id, task, "task_timeout", "warning", f"{title} timed out", message, None, title, "timeout")]
+        return [
+            _alert(
+                owner_id,
+                task,
+                "task_timeout",
+                "warning",
+                f"{title} timed out",
+                message,
+                None,
+                title,
+                "timeout",
+            )
+        ]
     return []
 
 
@@ -111,7 +185,9 @@ def _alert(
     step: str,
     cause: str,
 ) -> dict[str, Any]:
-    fingerprint = blake2b(f"{kind}\x1f{agent}\x1f{step}\x1f{cause}".encode("utf-8", "replace"), digest_size=16).hexdigest()
+    fingerprint = blake2b(
+        f"{kind}\x1f{agent}\x1f{step}\x1f{cause}".encode("utf-8", "replace"), digest_size=16
+    ).hexdigest()
     return {
         "id": ids.stable(owner_id, task["id"], kind, fingerprint),
         "alertType": kind,

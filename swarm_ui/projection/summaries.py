@@ -57,7 +57,9 @@ def _parts(items: list[tuple[int, str]]) -> list[list[tuple[int, str]]]:
 def _refresh_agents(engine: Engine, agents: list[tuple[int, str]]) -> None:
     now = clock.now()
     with transaction(engine, writes=False) as raw:
-        changes = [change for owner_id, agent_id in agents if (change := _agent_change(raw, owner_id, agent_id, now))]
+        changes = [
+            change for owner_id, agent_id in agents if (change := _agent_change(raw, owner_id, agent_id, now))
+        ]
     if not changes:
         return
     with transaction(engine) as raw:
@@ -96,7 +98,12 @@ def _agent_change(raw: Raw, owner_id: int, agent_id: str, now: datetime) -> tupl
         health.discovered_type(delegations=delegations, tool_calls=tool_calls, retrievals=retrievals, llm_calls=llm_calls),
         model, dumps(tools),
     )  # fmt: skip
-    stored = (*row[:4], float(row[4]) if row[4] is not None else None, *row[5:7], dumps(loads(row[7])) if row[7] else None)
+    stored = (
+        *row[:4],
+        float(row[4]) if row[4] is not None else None,
+        *row[5:7],
+        dumps(loads(row[7])) if row[7] else None,
+    )
     if stored == new:
         return None
     return (*new, database_text(clock.to_us(now)), agent_id, owner_id)
@@ -111,11 +118,18 @@ def _moment(value: Any) -> datetime | None:
 
 def _refresh_workflows(engine: Engine, workflows: list[tuple[int, str]]) -> None:
     with transaction(engine, writes=False) as raw:
-        changes = [change for owner_id, workflow_id in workflows if (change := _workflow_change(raw, owner_id, workflow_id))]
+        changes = [
+            change
+            for owner_id, workflow_id in workflows
+            if (change := _workflow_change(raw, owner_id, workflow_id))
+        ]
     if not changes:
         return
     with transaction(engine) as raw:
-        raw.many("UPDATE workflows SET orchestrationPattern=?,nodes=?,edges=?,updatedAt=? WHERE id=? AND userId=?", changes)
+        raw.many(
+            "UPDATE workflows SET orchestrationPattern=?,nodes=?,edges=?,updatedAt=? WHERE id=? AND userId=?",
+            changes,
+        )
         _bump(raw, {change[-1] for change in changes})
 
 
@@ -145,16 +159,29 @@ def _workflow_change(raw: Raw, owner_id: int, workflow_id: str) -> tuple[Any, ..
     statement = "SELECT id,name,type FROM swarm_agents WHERE userId=? AND id IN {}"
     nodes = [
         {"id": agent_id, "agentId": agent_id, "name": name, "type": kind}
-        for agent_id, name, kind in sorted(raw.rows_in(statement, (owner_id,), sorted(members)), key=lambda row: (row[1], row[0]))
+        for agent_id, name, kind in sorted(
+            raw.rows_in(statement, (owner_id,), sorted(members)), key=lambda row: (row[1], row[0])
+        )
     ]
     links = [
-        {"from": one, "to": other, "count": times, "errors": errors} for (one, other), (times, errors) in sorted(edges.items())
+        {"from": one, "to": other, "count": times, "errors": errors}
+        for (one, other), (times, errors) in sorted(edges.items())
     ]
-    stored = (found[0][0], loads(found[0][1]) if found[0][1] else None, loads(found[0][2]) if found[0][2] else None)
+    stored = (
+        found[0][0],
+        loads(found[0][1]) if found[0][1] else None,
+        loads(found[0][2]) if found[0][2] else None,
+    )
     if stored == (pattern, nodes, links):
         return None
     return (pattern, dumps(nodes), dumps(links), database_text(clock.now_us()), workflow_id, owner_id)
 
 
 def _bump(raw: Raw, owners: set[int]) -> None:
-    raw.upsert("space_versions", "ownerId,version", "ownerId", "version=version+1", [(owner, 1) for owner in sorted(owners)])
+    raw.upsert(
+        "space_versions",
+        "ownerId,version",
+        "ownerId",
+        "version=version+1",
+        [(owner, 1) for owner in sorted(owners)],
+    )

@@ -7,9 +7,34 @@ class Node:
     """A span's facts, and what the projection finds out about it. Times are µs; `more` is described in `ingest/facts.py`."""
 
     __slots__ = (
-        "trace_id", "span_id", "parent_id", "kind", "name", "status", "started_at", "ended_at", "provider", "model",
-        "input_tokens", "output_tokens", "cached_tokens", "cost", "error_type", "error_message", "scope", "more", "arrived_at",
-        "stored_task", "stored_agent", "parent", "children", "invocation", "inner", "delegates", "counts", "call",
+        "arrived_at",
+        "cached_tokens",
+        "call",
+        "children",
+        "cost",
+        "counts",
+        "delegates",
+        "ended_at",
+        "error_message",
+        "error_type",
+        "inner",
+        "input_tokens",
+        "invocation",
+        "kind",
+        "model",
+        "more",
+        "name",
+        "output_tokens",
+        "parent",
+        "parent_id",
+        "provider",
+        "scope",
+        "span_id",
+        "started_at",
+        "status",
+        "stored_agent",
+        "stored_task",
+        "trace_id",
     )  # fmt: skip
 
     trace_id: str

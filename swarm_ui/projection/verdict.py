@@ -61,7 +61,9 @@ def original_errors(ordered: list[Node]) -> list[Node]:
 
 
 def _repeats(message: str | None, said: set[str | None]) -> bool:
-    return bool(said) and (message is None or any(other and (other in message or message in other) for other in said))
+    return bool(said) and (
+        message is None or any(other and (other in message or message in other) for other in said)
+    )
 
 
 def _explains(error: Node, evidence: list[Node]) -> bool:

@@ -28,7 +28,9 @@ def show(content: Any, limit: int = LIMIT) -> Shown | None:
         return None
     kept = text[:limit]
     is_cut = len(text) > limit
-    return Shown(_highlighted(kept) if is_json else escape(clean_text(kept, None)), is_json, len(text), is_cut)
+    return Shown(
+        _highlighted(kept) if is_json else escape(clean_text(kept, None)), is_json, len(text), is_cut
+    )
 
 
 def plain(content: Any) -> tuple[str | None, bool]:

@@ -102,7 +102,9 @@ def listed(wanted: TaskFilter, *columns: Any) -> Select[Any]:
 
 def _as_written(statement: Select[Any]) -> Select[Any]:
     """MySQL joins in the order of the text: else it reads all runs of a status and sorts them."""
-    return statement.prefix_with("STRAIGHT_JOIN", dialect="mysql").prefix_with("STRAIGHT_JOIN", dialect="mariadb")
+    return statement.prefix_with("STRAIGHT_JOIN", dialect="mysql").prefix_with(
+        "STRAIGHT_JOIN", dialect="mariadb"
+    )
 
 
 def order_of(wanted: TaskFilter) -> tuple[InstrumentedAttribute[Any], InstrumentedAttribute[Any]]:
@@ -158,7 +160,9 @@ def names_of(agent_ids: Iterable[str | None]) -> dict[str, tuple[str, str | None
 
 def options(model: type[Agent] | type[Workflow], chosen: str | None) -> list[tuple[str, str]]:
     """(id, name) for a select: the first OPTIONS by name, and the chosen one."""
-    rows = db.session.execute(select(model.id, model.name).order_by(model.name, model.id).limit(OPTIONS)).all()
+    rows = db.session.execute(
+        select(model.id, model.name).order_by(model.name, model.id).limit(OPTIONS)
+    ).all()
     found = [(row.id, row.name) for row in rows]
     if chosen and chosen not in dict(found):
         row = db.session.execute(select(model.id, model.name).where(model.id == chosen)).first()
@@ -170,7 +174,9 @@ def workflow_names(workflow_ids: Iterable[str | None]) -> dict[str, str]:
     wanted = sorted({workflow_id for workflow_id in workflow_ids if workflow_id})
     if not wanted:
         return {}
-    return dict(db.session.execute(select(Workflow.id, Workflow.name).where(Workflow.id.in_(wanted))).tuples().all())
+    return dict(
+        db.session.execute(select(Workflow.id, Workflow.name).where(Workflow.id.in_(wanted))).tuples().all()
+    )
 
 
 def task_with_workflow(task_id: str) -> Any:
@@ -231,7 +237,11 @@ def logs_of(
 
 def from_line(statement: Select[Any], task_id: str, log_id: str) -> Select[Any]:
     """The lines from this one on."""
-    at = select(ExecutionLog.at).where(ExecutionLog.task_id == task_id, ExecutionLog.id == log_id).scalar_subquery()
+    at = (
+        select(ExecutionLog.at)
+        .where(ExecutionLog.task_id == task_id, ExecutionLog.id == log_id)
+        .scalar_subquery()
+    )
     return statement.where(ExecutionLog.at >= at, or_(ExecutionLog.at > at, ExecutionLog.id >= log_id))
 
 
@@ -295,4 +305,6 @@ def neighbours_of(task: Task) -> tuple[str | None, str | None]:
 
 def measured(task_id: str, span_id: str) -> Metric | None:
     """The model call that this span is."""
-    return db.session.scalars(select(Metric).where(Metric.task_id == task_id, Metric.span_id == span_id).limit(1)).first()
+    return db.session.scalars(
+        select(Metric).where(Metric.task_id == task_id, Metric.span_id == span_id).limit(1)
+    ).first()

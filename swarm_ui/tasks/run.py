@@ -130,7 +130,9 @@ def _spans(task: Task) -> list[TreeSpan]:
 def _hand_offs(task: Task) -> list[HandOff]:
     rows = db.session.execute(queries.hand_offs_of(task.id))
     return [
-        HandOff(row.sender_id, row.recipient_id, clock.to_us(row.at), row.message_type == "error") for row in rows if row.at
+        HandOff(row.sender_id, row.recipient_id, clock.to_us(row.at), row.message_type == "error")
+        for row in rows
+        if row.at
     ]
 
 
@@ -167,20 +169,32 @@ def _callout(task: Task, timeline: Timeline) -> Callout | None:
     if task.status == "failed":
         title = "The run failed"
         if first:
-            title = f"First failing step: {first.lane}, {first.name}, at {offset(first.at_ms)}"
+            title = f"First failing step: {_tame(first.lane)}, {_tame(first.name)}, at {offset(first.at_ms)}"
         elif task.failed_step:
             title = f"First failing step: {task.failed_step}"
         return Callout("bad", "s-failed", title, task.error_type, message, first and first.key)
     if task.status == "timeout":
         last = timeline.last
         text = f"Its last step was {last.name} of {last.lane}, from {offset(last.at_ms)}." if last else ""
-        return Callout("warn", "s-timeout", "Timed out: the end of this run never arrived", None, text, last and last.key)
+        if task.last_progress_at:
+            text += f" Nothing more arrived after {task.last_progress_at:%H:%M:%S} UTC."
+        return Callout(
+            "warn", "s-timeout", "Timed out: the end of this run never arrived", None, text, last and last.key
+        )
     errors = task.error_count if task.error_count is not None else timeline.failures
     if not errors:
         return None
     after = "so far" if task.status in ("running", "pending") else "on the way; the run recovered"
     text = f"The first: {first.lane}, {first.name}, at {offset(first.at_ms)}." if first else ""
     return Callout("warn", "s-warning", f"{plural(errors, 'error')} {after}", None, text, first and first.key)
+
+
+# Marks that turn the direction of the text around, of this sentence's rest too.
+_TURNS = dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)))
+
+
+def _tame(name: str) -> str:
+    return name.translate(_TURNS)
 
 
 def content_of(found: Any) -> dict[str, Any]:
@@ -210,7 +224,9 @@ def messages_of(
 ) -> dict[str, Any]:
     slice_ = slice_ or _message_slice(task, type, cursor)
     if names is None:
-        names = queries.names_of(agent for message in slice_.items for agent in (message.sender_id, message.recipient_id))
+        names = queries.names_of(
+            agent for message in slice_.items for agent in (message.sender_id, message.recipient_id)
+        )
     counts = {} if cursor else queries.counts_by(Message.message_type, task.id)
     return {
         "messages": slice_,
@@ -223,8 +239,18 @@ def messages_of(
 
 
 def _message_slice(task: Task, type: str | None, cursor: str | None) -> Slice:
-    columns = (Message.id, Message.at, Message.sender_id, Message.recipient_id, Message.message_type, Message.content, Message.span_id)
-    return _paged(queries.messages_of(task.id, *columns, type=type), Message, MESSAGES, cursor, _is_tail(task, cursor))
+    columns = (
+        Message.id,
+        Message.at,
+        Message.sender_id,
+        Message.recipient_id,
+        Message.message_type,
+        Message.content,
+        Message.span_id,
+    )
+    return _paged(
+        queries.messages_of(task.id, *columns, type=type), Message, MESSAGES, cursor, _is_tail(task, cursor)
+    )
 
 
 def logs_of(
@@ -240,7 +266,9 @@ def logs_of(
 ) -> dict[str, Any]:
     slice_ = slice_ or _log_slice(task, level, agent, span, line, cursor)
     if names is None:
-        names = queries.names_of([agent, *(task.assigned_agents or [])[:200], *(line.agent_id for line in slice_.items)])
+        names = queries.names_of(
+            [agent, *(task.assigned_agents or [])[:200], *(line.agent_id for line in slice_.items)]
+        )
     counts = {} if cursor else queries.counts_by(ExecutionLog.level, task.id)
     return {
         "lines": slice_,
@@ -259,7 +287,14 @@ def _log_slice(
     task: Task, level: str | None, agent: str | None, span: str | None, line: str | None, cursor: str | None
 ) -> Slice:
     text = func.substr(ExecutionLog.message, 1, LINE_LIMIT + 1).label("message")
-    columns = (ExecutionLog.id, ExecutionLog.at, ExecutionLog.level, ExecutionLog.event_type, ExecutionLog.agent_id, ExecutionLog.span_id)
+    columns = (
+        ExecutionLog.id,
+        ExecutionLog.at,
+        ExecutionLog.level,
+        ExecutionLog.event_type,
+        ExecutionLog.agent_id,
+        ExecutionLog.span_id,
+    )
     statement = queries.logs_of(task.id, *columns, text, level=level, agent=agent, span=span)
     if line:
         statement = queries.from_line(statement, task.id, line)
@@ -271,7 +306,9 @@ def _is_tail(task: Task, cursor: str | None) -> bool:
     return task.status == "running" and not cursor
 
 
-def _paged(statement: Any, model: type[Message] | type[ExecutionLog], limit: int, cursor: str | None, is_tail: bool) -> Slice:
+def _paged(
+    statement: Any, model: type[Message] | type[ExecutionLog], limit: int, cursor: str | None, is_tail: bool
+) -> Slice:
     if not is_tail:
         return keyset(statement, model.at, model.id, limit=limit, cursor=cursor, ascending=True)
     newest = keyset(statement, model.at, model.id, limit=limit)

@@ -72,7 +72,11 @@ def step_of(task: Task, span: Span, key: str, began_us: int) -> Step:
     """Reads what belongs to the span in a fixed number of statements."""
     payload = payload_of(span)
     attributes = [(str(name), _short(value)) for name, value in payload["attributes"].items()]
-    lines = queries.logs_of(task.id, span=span.span_id).order_by(ExecutionLog.at, ExecutionLog.id).limit(LOG_LINES + 1)
+    lines = (
+        queries.logs_of(task.id, span=span.span_id)
+        .order_by(ExecutionLog.at, ExecutionLog.id)
+        .limit(LOG_LINES + 1)
+    )
     logs = db.session.scalars(lines).all()
     stack = _stack(payload)
     return Step(
@@ -84,7 +88,9 @@ def step_of(task: Task, span: Span, key: str, began_us: int) -> Step:
         agent=queries.names_of([span.agent_id]).get(span.agent_id or ""),
         parent=_parent(task.id, span),
         error_type=span.error_type,
-        error=show(span.error_message or payload["status_message"] or None, 2000) if span.status == "error" else None,
+        error=show(span.error_message or payload["status_message"] or None, 2000)
+        if span.status == "error"
+        else None,
         stack=show(stack, 6000),
         input=show(input_of(payload)),
         output=show(output_of(payload)),
@@ -123,7 +129,10 @@ def _resource(payload: dict[str, Any]) -> dict[str, Any]:
     """The attributes of the process that sent the span; its payload only names them."""
     if not payload["resource"]:
         return {}
-    return db.session.execute(select(Resource.attributes).where(Resource.hash == payload["resource"])).scalar() or {}
+    return (
+        db.session.execute(select(Resource.attributes).where(Resource.hash == payload["resource"])).scalar()
+        or {}
+    )
 
 
 def _short(value: Any) -> str:
@@ -134,7 +143,9 @@ def _short(value: Any) -> str:
 
 def _stack(payload: dict[str, Any]) -> str | None:
     for event in payload["events"]:
-        if event["name"] == "exception" and (stack := (event.get("attributes") or {}).get("exception.stacktrace")):
+        if event["name"] == "exception" and (
+            stack := (event.get("attributes") or {}).get("exception.stacktrace")
+        ):
             return str(stack)
     return None
 
@@ -158,7 +169,9 @@ def _links(payload: dict[str, Any]) -> list[Link]:
     named = [(link["traceId"], link["spanId"]) for link in payload["links"][:50]]
     if not named:
         return []
-    known = select(TaskTrace.trace_id, TaskTrace.task_id).where(TaskTrace.trace_id.in_({trace for trace, _ in named}))
+    known = select(TaskTrace.trace_id, TaskTrace.task_id).where(
+        TaskTrace.trace_id.in_({trace for trace, _ in named})
+    )
     tasks = dict(db.session.execute(known).tuples().all())
     return [Link(trace_id, span_id, tasks.get(trace_id)) for trace_id, span_id in named]
 

@@ -195,7 +195,9 @@ def _row(span: Span, key: str, depth: int, axis: Axis, is_first_failing: bool) -
     x, end = axis.x(span.started_at), axis.x(max(span.ended_at, span.started_at))
     ms = max(span.ended_at - span.started_at, 0) / 1000
     failed = span.status == "error"
-    why = " · ".join(filter(None, ("first failing step" if is_first_failing else "", _why(span) if failed else "")))
+    why = " · ".join(
+        filter(None, ("first failing step" if is_first_failing else "", _why(span) if failed else ""))
+    )
     # A character of a label is about 1.3 percent of a narrow axis.
     room = (len(why) + 9) * 1.3
     side: Literal["right", "left", "in"] = "right"
@@ -229,7 +231,9 @@ def _lane(
         for index in members
         if spans[index].kind == "agent" and not tree.repeats_its_agent(index)
     ]
-    bars = _merge([(axis.x(span.started_at), axis.x(max(span.ended_at, span.started_at))) for span in invoked])
+    bars = _merge(
+        [(axis.x(span.started_at), axis.x(max(span.ended_at, span.started_at))) for span in invoked]
+    )
     if not bars or len(bars) > _BARS:
         bars = [(axis.x(began), axis.x(ended))]
     failed = [spans[index] for index in members if spans[index].status == "error"]
@@ -259,9 +263,7 @@ def _merge(ranges: list[tuple[float, float]]) -> list[tuple[float, float]]:
     return merged
 
 
-def _fit(
-    lanes: list[Lane], selected: str | None, wanted: str | None, start: int, stop: int | None
-) -> None:
+def _fit(lanes: list[Lane], selected: str | None, wanted: str | None, start: int, stop: int | None) -> None:
     """Closes lanes and cuts rows until about ROOM are left: the lane asked for comes first, then what is selected, then
     what failed; lanes without failures stay closed."""
     if sum(lane.total for lane in lanes) <= ROOM:

@@ -84,12 +84,18 @@ class Tree:
         spans = self.spans
         errors = [index for index in self.by_start if spans[index].status == "error"]
         above = {self.parents[index] for index in errors}
-        return min((index for index in errors if index not in above), key=lambda index: spans[index].ended_at, default=None)
+        return min(
+            (index for index in errors if index not in above),
+            key=lambda index: spans[index].ended_at,
+            default=None,
+        )
 
     def last(self) -> int | None:
         """The step that ended last, and of those of one end the innermost."""
         spans = self.spans
-        return max(self.by_start, key=lambda index: (spans[index].ended_at, spans[index].started_at), default=None)
+        return max(
+            self.by_start, key=lambda index: (spans[index].ended_at, spans[index].started_at), default=None
+        )
 
     def visible(self, mode: Mode, selected: str | None) -> list[bool]:
         """Which spans get a row. In brief, steps that only wrap other steps are folded away."""

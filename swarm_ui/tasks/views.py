@@ -49,7 +49,9 @@ def index() -> Response:
     wanted = parse(queries.TaskFilter, request.args)
     tasks, is_cut = queries.page_of(wanted, *queries.ROW, limit=PAGE)
     names = queries.names_of(
-        agent_id for task in tasks.items for agent_id in (*(task.assigned_agents or ())[:3], task.failed_agent_id)
+        agent_id
+        for task in tasks.items
+        for agent_id in (*(task.assigned_agents or ())[:3], task.failed_agent_id)
     )
     others = {name: value for name, value in request.args.to_dict().items() if name != "cursor" and value}
     context: dict[str, Any] = {
@@ -109,7 +111,9 @@ def show(found: Any) -> Response:
         return page("tasks/_timeline.html", **run.timeline_of(found, shape))
     if wants_fragment() and shape.part == "head":
         context = run.timeline_of(found, shape)
-        return page("tasks/_head.html", **context | run.head_of(found, context["timeline"]) | run.content_of(found))
+        return page(
+            "tasks/_head.html", **context | run.head_of(found, context["timeline"]) | run.content_of(found)
+        )
     return page("tasks/show.html", **run.page_of(found, shape))
 
 
@@ -171,7 +175,9 @@ def message(found: Any, message_id: str) -> Response:
     if row is None:
         abort(404)
     if wants_fragment():
-        return page("tasks/_message_content.html", shown=pretty.show(row.content, WHOLE_ON_PAGE), whole_url=None)
+        return page(
+            "tasks/_message_content.html", shown=pretty.show(row.content, WHOLE_ON_PAGE), whole_url=None
+        )
     return _plain_text(pretty.plain(row.content)[0] or "")
 
 

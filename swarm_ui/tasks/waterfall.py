@@ -10,7 +10,12 @@ from swarm_ui.tasks.timeline import Lane, Piece, Row
 _ICONS = {
     "llm": "i-llm", "tool": "i-tool", "retrieval": "i-retrieval", "agent": "i-agents", "workflow": "i-workflows", "step": "i-step",
 }  # fmt: skip
-_Y = {("from", True): ("50%", "100%"), ("from", False): ("0", "50%"), ("to", True): ("0", "50%"), ("to", False): ("50%", "100%")}
+_Y = {
+    ("from", True): ("50%", "100%"),
+    ("from", False): ("0", "50%"),
+    ("to", True): ("0", "50%"),
+    ("to", False): ("50%", "100%"),
+}
 _TIP = {True: "M-3.5,-9h7L0,-3.5z", False: "M-3.5,9h7L0,3.5z"}
 
 
@@ -53,7 +58,9 @@ _CURRENT = ' aria-current="true"'
 
 def head_of(lane: Lane) -> Markup:
     """The lane's own track: when its agent was at work, where that broke off, and its ends of the hand-off lines."""
-    parts = [f'<rect class="bar" data-k="agent" x="{x:.2f}%" width="{width:.2f}%"/>' for x, width in lane.bars]
+    parts = [
+        f'<rect class="bar" data-k="agent" x="{x:.2f}%" width="{width:.2f}%"/>' for x, width in lane.bars
+    ]
     parts += [f'<rect class="bar" data-s="stop" x="{x:.2f}%" width="3"/>' for x in lane.stops]
     parts += [_piece(piece) for piece in lane.head]
     return Markup("".join(parts))  # noqa: S704  # numbers only

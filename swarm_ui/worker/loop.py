@@ -109,7 +109,9 @@ class Worker:
             marks: dict[int, list[str]] = {}
             for owner_id, task_id in silent:
                 statement = "SELECT traceId FROM task_traces WHERE userId=? AND taskId=?"
-                marks.setdefault(owner_id, []).extend(row[0] for row in raw.rows(statement, (owner_id, task_id)))
+                marks.setdefault(owner_id, []).extend(
+                    row[0] for row in raw.rows(statement, (owner_id, task_id))
+                )
         if not marks:
             return
         with transaction(self.engine) as raw:
@@ -120,6 +122,10 @@ class Worker:
         now = clock.now_us()
         with transaction(self.engine) as raw:
             raw.upsert(
-                "workers", "id,pid,startedAt,seenAt", "id", f"seenAt={now}", [(self.id, os.getpid(), now, now)]
+                "workers",
+                "id,pid,startedAt,seenAt",
+                "id",
+                f"seenAt={now}",
+                [(self.id, os.getpid(), now, now)],
             )
             raw.execute("DELETE FROM workers WHERE seenAt<?", (now - 3_600_000_000,))

@@ -47,15 +47,12 @@ def _worst_first(rows, runs):
 @live
 def show(workflow_id: str):
     workflow = db.get_or_404(Workflow, workflow_id)
-    week, before = queries.by_week(workflow_id)
     return page(
         "workflows/show.html",
         part="workflows/_page.html",
         workflow=workflow,
         graph=layout(workflow.nodes, workflow.edges),
         agents=queries.agents_of(workflow),
-        week=week,
-        before=before,
-        days=queries.by_day(workflow_id),
+        course=queries.course(workflow_id),
         runs=queries.latest_runs(workflow_id),
     )

@@ -1,0 +1,134 @@
+"""OTLP/protobuf messages as records."""
+
+import base64
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from google.protobuf.message import DecodeError
+
+from swarm_ui.ingest.records import (
+    DEEPEST_VALUE,
+    REMOTE_PARENT,
+    LogEntry,
+    Point,
+    SpanRecord,
+    Unreadable,
+    checked_ids,
+    finite,
+    moment,
+    optional_id,
+    times,
+)
+
+
+def parse(message_type: Any, body: bytes) -> Any:
+    message = message_type()
+    try:
+        message.ParseFromString(body)
+    except (DecodeError, RecursionError) as error:
+        raise Unreadable("the body is not the protobuf message of this path") from error
+    return message
+
+
+def attributes_of(pairs: Iterable[Any]) -> dict[str, Any]:
+    found = {}
+    for pair in pairs:
+        value = pair.value
+        text = value.string_value
+        found[pair.key] = text if text else _value(value, 0)
+    return found
+
+
+def _value(value: Any, depth: int) -> Any:
+    kind = value.WhichOneof("value")
+    if kind == "string_value":
+        return value.string_value
+    if kind == "int_value":
+        return value.int_value
+    if kind == "double_value":
+        number = value.double_value
+        return number if math.isfinite(number) else None
+    if kind == "bool_value":
+        return value.bool_value
+    if kind is None or depth >= DEEPEST_VALUE:
+        return None
+    if kind == "array_value":
+        return [_value(item, depth + 1) for item in value.array_value.values]
+    if kind == "kvlist_value":
+        return {pair.key: _value(pair.value, depth + 1) for pair in value.kvlist_value.values}
+    return base64.b64encode(value.bytes_value).decode()
+
+
+def span_of(span: Any, resource: dict[str, Any], scope: tuple[str, str]) -> SpanRecord:
+    record = SpanRecord()
+    record.trace_id, record.span_id = checked_ids(span.trace_id.hex(), span.span_id.hex())
+    parent = span.parent_span_id.hex()
+    record.parent_id = parent if len(parent) == 16 and parent.strip("0") else None
+    record.name = span.name
+    record.started_at, record.ended_at = times(span.start_time_unix_nano, span.end_time_unix_nano)
+    status = span.status
+    record.status = status.code if status.code in (1, 2) else 0
+    record.status_message = status.message
+    record.attributes = attributes_of(span.attributes)
+    record.events = [
+        {
+            "name": event.name,
+            "at": event.time_unix_nano // 1000,
+            "attributes": attributes_of(event.attributes),
+        }
+        for event in span.events
+    ]
+    record.links = [
+        {
+            "traceId": link.trace_id.hex(),
+            "spanId": link.span_id.hex(),
+            "attributes": attributes_of(link.attributes),
+        }
+        for link in span.links
+    ]
+    record.resource = resource
+    record.scope = scope
+    record.remote_parent = span.flags & REMOTE_PARENT == REMOTE_PARENT
+    record.dropped = span.dropped_attributes_count
+    return record
+
+
+def log_of(entry: Any, resource: dict[str, Any], scope: tuple[str, str]) -> LogEntry:
+    record = LogEntry()
+    record.trace_id = optional_id(entry.trace_id.hex(), 32) or ""
+    record.span_id = optional_id(entry.span_id.hex(), 16)
+    record.at = moment(entry.time_unix_nano or entry.observed_time_unix_nano)
+    record.severity = entry.severity_number
+    record.severity_text = entry.severity_text
+    record.attributes = attributes_of(entry.attributes)
+    record.event_name = getattr(entry, "event_name", "") or str(record.attributes.get("event.name") or "")
+    record.body = _value(entry.body, 0)
+    record.resource, record.scope = resource, scope
+    return record
+
+
+_POINT_KINDS = ("gauge", "sum", "histogram", "exponential_histogram", "summary")
+
+
+def points_of(metric: Any, resource: dict[str, Any], scope: tuple[str, str]) -> list[Point]:
+    kind = metric.WhichOneof("data")
+    if kind not in _POINT_KINDS:
+        return []
+    data = getattr(metric, kind)
+    points = []
+    for given in data.data_points:
+        point = Point()
+        point.name, point.unit, point.kind = metric.name, metric.unit, kind
+        temporality = getattr(data, "aggregation_temporality", 0)
+        point.cumulative = {1: False, 2: True}.get(temporality)
+        point.attributes = attributes_of(given.attributes)
+        point.started_at, point.at = given.start_time_unix_nano // 1000, moment(given.time_unix_nano)
+        if kind in ("gauge", "sum"):
+            number = given.as_double if given.WhichOneof("value") == "as_double" else given.as_int
+            point.value, point.count = finite(number), None
+        else:
+            point.value, point.count = finite(given.sum), given.count
+        point.resource, point.scope = resource, scope
+        points.append(point)
+    return points

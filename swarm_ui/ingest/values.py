@@ -1,0 +1,81 @@
+"""Single values out of attributes, whatever type a library gave them, and the names that span names carry."""
+
+import re
+from typing import Any
+
+from swarm_ui.ingest import conventions as c
+from swarm_ui.jsontext import loads
+
+_LARGEST_COUNT = 2_000_000_000
+
+
+def first(attributes: dict[str, Any], keys: tuple[str, ...]) -> Any:
+    for key in keys:
+        value = attributes.get(key)
+        if value is not None and value != "":
+            return value
+    return None
+
+
+def string(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return "" if value is None else str(value)
+
+
+def count(value: Any) -> int | None:
+    if value is None or isinstance(value, bool):
+        return None
+    if not isinstance(value, int):
+        try:
+            value = int(float(value))
+        except (TypeError, ValueError, OverflowError):
+            return None
+    return value if 0 <= value <= _LARGEST_COUNT else None
+
+
+def number(value: Any) -> float | None:
+    if value is None or isinstance(value, bool):
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if number == number and abs(number) != float("inf") else None
+
+
+def parsed_json(value: Any) -> Any:
+    """A JSON string's value, or the value itself."""
+    if not isinstance(value, str):
+        return value
+    text = value.lstrip()
+    if text[:1] not in ("{", "["):
+        return None
+    try:
+        return loads(text)
+    except ValueError:
+        return None
+
+
+def readable(span_name: str) -> str:
+    """The name that a span's name carries: "agent_run [hello_agent]", "Researcher._execute_core", "invoke_agent triage"; "" if none."""
+    name = span_name.strip()
+    if found := c.BRACKETED.search(name):
+        return without_uuid(found[1].strip())
+    name = c.SPAN_NAME_PREFIX.sub("", name)
+    name = c.SPAN_NAME_SUFFIX.sub("", name)
+    if c.COUNTER.search(name):
+        return ""  # "iteration-3", "agent.react.update-18": one of a series, not a name
+    return without_uuid(name)
+
+
+def without_uuid(name: str) -> str:
+    return c.UUID.sub("", name) if len(name) >= 32 else name
+
+
+def opaque(name: str) -> bool:
+    """An id where a name should be: it is new in every process, or says nothing to a reader."""
+    return bool(_OPAQUE.match(name))
+
+
+_OPAQUE = re.compile(r"^[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}$|^[0-9a-f]{12,64}$", re.IGNORECASE)
