@@ -81,6 +81,8 @@ def _wall() -> Response | None:
         if request.method not in SAFE_METHODS:
             _check_origin()
         return None
+    if not all(str(value).isascii() for value in (request.view_args or {}).values()):
+        raise Refused(404, "There is nothing here, or it is not yours to see.")  # MySQL cannot compare it with an id
     speaks_json = request.path.startswith("/api/")
     if scope or (speaks_json and presented_key()):
         _enter_by_key(scope or ("read" if request.method in SAFE_METHODS else "write"))
@@ -124,7 +126,7 @@ def _ask_to_sign_in() -> Response:
 def _wanted_page() -> str | None:
     if request.method != "GET" or request.path == "/":
         return None
-    return request.full_path.rstrip("?")
+    return request.script_root + request.full_path.rstrip("?")
 
 
 def local_path(target: str | None) -> str:

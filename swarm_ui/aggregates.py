@@ -1,6 +1,6 @@
 """Aggregates that SQL spells differently from one database to the next, or only in a roundabout way.
 
-Hours are counted from a moment, so that a window may start anywhere. Percentiles are by nearest rank, over what is not null.
+Hours are counted from a moment, so that a window may start anywhere. Percentiles are by nearest rank.
 """
 
 from datetime import datetime
@@ -13,13 +13,13 @@ from sqlalchemy.sql.functions import FunctionElement
 from swarm_ui.orm import UTCTime
 
 
-class hours_since(FunctionElement):  # noqa: N801  # reads as a function of SQL
+class hours_since(FunctionElement):  # reads as a function of SQL
     """`hours_since(start, column)`: whole hours that passed; the column must not lie before `start`."""
 
     type = Integer()
     inherit_cache = True
 
-    def __init__(self, start: datetime, column: ColumnElement[Any]) -> None:
+    def __init__(self, start: datetime, column: Any) -> None:
         super().__init__(literal(start, UTCTime()), column)
 
 
@@ -36,35 +36,31 @@ def _hours_mysql(element: Any, compiler: Any, **options: Any) -> str:
     return f"TIMESTAMPDIFF(HOUR, {start}, {column})"
 
 
-def day_of(column: ColumnElement[Any]) -> ColumnElement[str]:
+def day_of(column: Any) -> ColumnElement[str]:
     """The UTC day, "2026-11-17": how every database spells the start of a time."""
     return func.substr(cast(column, String(26)), 1, 10, type_=String)
 
 
-def latest_of(at: ColumnElement[Any], row_id: ColumnElement[Any]) -> ColumnElement[str]:
+def latest_of(at: Any, row_id: Any) -> ColumnElement[str]:
     """The id of the newest row of a group, behind its time: `value[26:]`. Times sort as they are spelt."""
     return func.max(cast(at, String(26)) + row_id)
 
 
-def total(column: ColumnElement[Any]) -> ColumnElement[int]:
+def total(column: Any) -> ColumnElement[int]:
     """The sum of whole numbers, null where all are; MySQL would answer with a decimal."""
     return cast(func.sum(column), Integer)
 
 
-def count_of(condition: ColumnElement[bool]) -> ColumnElement[int]:
+def count_of(condition: Any) -> ColumnElement[int]:
     return total(case((condition, 1), else_=0))
 
 
-def rank_of(value: ColumnElement[Any], group: ColumnElement[Any], name: str) -> tuple[ColumnElement[int], ...]:
-    """Columns NAME_place and NAME_known for an inner select: the place of `value` in its group, and how many are known there."""
-    known = func.count(value).over(partition_by=group)
-    # Nulls come first in ascending order everywhere.
-    nulls = func.count().over(partition_by=group) - known
-    place = func.row_number().over(partition_by=group, order_by=value) - nulls
-    return place.label(f"{name}_place"), known.label(f"{name}_known")
+def rank_of(value: Any, group: Any) -> tuple[ColumnElement[int], ...]:
+    """Columns `place` and `known` for an inner select: the place of `value` in its group, and how many there are. No nulls."""
+    place = func.row_number().over(partition_by=group, order_by=value)
+    return place.label("place"), func.count().over(partition_by=group).label("known")
 
 
-def percentile(inner: Any, percent: int, value: str, name: str) -> ColumnElement[Any]:
+def percentile(inner: Any, percent: int, value: str) -> ColumnElement[Any]:
     """For the select around it: the smallest `value` whose place reaches `percent`."""
-    place, known = inner[f"{name}_place"], inner[f"{name}_known"]
-    return func.min(case((place * 100 >= known * percent, inner[value])))
+    return func.min(case((inner.place * 100 >= inner.known * percent, inner[value])))

@@ -65,11 +65,15 @@ def check() -> dict[str, Any]:
                 if table.name not in present:
                     report["problems"].append(f"table {table.name} is missing: {MIGRATE}")
                     continue
-                report["tables"][table.name] = connection.execute(select(func.count()).select_from(table)).scalar()
+                report["tables"][table.name] = connection.execute(
+                    select(func.count()).select_from(table)
+                ).scalar()
                 report["problems"] += table_problems(inspector, table)
     except SQLAlchemyError as error:
         reason = getattr(error, "orig", None) or error
-        report["problems"].append(f"the database cannot be read: {reason}; check DATABASE_URL and that the server runs")
+        report["problems"].append(
+            f"the database cannot be read: {reason}; check DATABASE_URL and that the server runs"
+        )
     report["ok"] = not report["problems"]
     return report
 
@@ -153,7 +157,9 @@ def _length(kind: Any) -> int:
 
 
 def _index_problems(inspector: Inspector, table: Table) -> Iterator[str]:
-    present = {tuple(index["column_names"]): bool(index["unique"]) for index in inspector.get_indexes(table.name)}
+    present = {
+        tuple(index["column_names"]): bool(index["unique"]) for index in inspector.get_indexes(table.name)
+    }
     present |= {tuple(rule["column_names"]): True for rule in inspector.get_unique_constraints(table.name)}
     present[tuple(column.name for column in table.primary_key)] = True
     for index in table.indexes:

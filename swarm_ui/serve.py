@@ -58,6 +58,8 @@ def main() -> int:
         db.engine.dispose()  # a connection must not be shared with children
     gc.collect()
     gc.freeze()  # collections in the children leave the shared pages alone
+    # A request parses into tens of thousands of small objects without cycles; the default would search them all again and again.
+    gc.set_threshold(50_000, 10, 10)
 
     children = [
         Child("web", lambda: WebServer(app, settings, listener).run()),

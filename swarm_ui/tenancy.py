@@ -19,7 +19,6 @@ from sqlalchemy.orm import (
 )
 from sqlalchemy.sql import Executable
 
-
 S = TypeVar("S", bound=Executable)
 
 
@@ -109,7 +108,7 @@ _NOBODYS = with_loader_criteria(Owned, lambda cls: cls.user_id.is_(None), includ
 def _check_written_owner(state: ORMExecuteState, owner_id: int) -> None:
     """Rows of an INSERT are stamped; neither it nor an UPDATE may name another owner."""
     statement: Any = state.statement
-    rows = state.parameters if isinstance(state.parameters, list) else [state.parameters] if state.parameters else []
+    rows: Any = state.parameters if isinstance(state.parameters, list) else [state.parameters] if state.parameters else []
     if state.is_update and isinstance(state.parameters, list):
         raise ForeignOwner("an UPDATE by a list of keys passes by the owner filter; use WHERE")
     if state.is_insert and statement.select is not None:

@@ -4,10 +4,10 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from flask import Response, current_app, make_response, redirect, render_template, request
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, StringConstraints, ValidationError
 from sqlalchemy import ColumnElement, Select, and_, or_
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -17,6 +17,8 @@ from swarm_ui.jsontext import dump_bytes, dumps, loads
 from swarm_ui.orm import UTCTime
 
 M = TypeVar("M", bound=BaseModel)
+# An id in a query. Columns of ids are ASCII: MySQL refuses to compare them with anything else.
+RowId = Annotated[str, StringConstraints(max_length=36, pattern=r"^[!-~]*$")]
 
 
 def wants_fragment() -> bool:
@@ -112,7 +114,7 @@ def read_cursor(cursor: str) -> tuple[Any, str]:
     """What `make_cursor` packed; raises Refused 422 on anything else."""
     try:
         at, row_id = loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if not isinstance(row_id, str) or not isinstance(at, (str, int, float)):
+        if not isinstance(row_id, str) or not row_id.isascii() or not isinstance(at, (str, int, float)):
             raise ValueError
         if isinstance(at, str):
             moment = datetime.fromisoformat(at)

@@ -24,7 +24,9 @@ def check(app):
     yield run
     with db.engine.begin() as connection:
         connection.execute(text("DELETE FROM alembic_version"))
-        connection.execute(text("INSERT INTO alembic_version VALUES (:newest)"), {"newest": dbcheck.newest_revision()})
+        connection.execute(
+            text("INSERT INTO alembic_version VALUES (:newest)"), {"newest": dbcheck.newest_revision()}
+        )
 
 
 @pytest.fixture
@@ -70,7 +72,10 @@ def test_a_missing_table(check, change):
 
 
 def test_a_missing_column(check, change):
-    change("ALTER TABLE login_links RENAME COLUMN usedAt TO used", "ALTER TABLE login_links RENAME COLUMN used TO usedAt")
+    change(
+        "ALTER TABLE login_links RENAME COLUMN usedAt TO used",
+        "ALTER TABLE login_links RENAME COLUMN used TO usedAt",
+    )
     assert problems(check)[0].startswith("column login_links.usedAt is missing: ")
 
 
@@ -86,7 +91,10 @@ def test_a_missing_index(check, change):
 
 def test_a_column_of_another_type(check, change):
     change("ALTER TABLE workers RENAME COLUMN pid TO old", "ALTER TABLE workers RENAME COLUMN old TO pid")
-    change("ALTER TABLE workers ADD COLUMN pid VARCHAR(10) NOT NULL DEFAULT ''", "ALTER TABLE workers DROP COLUMN pid")
+    change(
+        "ALTER TABLE workers ADD COLUMN pid VARCHAR(10) NOT NULL DEFAULT ''",
+        "ALTER TABLE workers DROP COLUMN pid",
+    )
     assert any(problem.startswith("column workers.pid has type VARCHAR(10)") for problem in problems(check))
 
 

@@ -20,7 +20,7 @@ LADDER = {
     2: "tenancy access web errors audit live",
     3: "models *.models",
     4: "aggregates dbcheck ingest.contents ingest.conventions ingest.handovers ingest.large ingest.payload ingest.values *.*",
-    5: "sample ingest.* projection.* worker.*",
+    5: "sample sample.* ingest.* projection.* worker.*",
     6: "cli api.* *.views *.commands",
     7: "swarm_ui serve supervisor",
 }
@@ -44,9 +44,17 @@ def rung(module: str) -> int:
 def imports(path: Path) -> Iterator[tuple[int, str, bool]]:
     """(line, module, whether it runs when the module is loaded) of each import from this product."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    later = {id(inner) for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) for inner in ast.walk(node)}
+    later = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        for inner in ast.walk(node)
+    }
     later |= {
-        id(inner) for node in ast.walk(tree) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test) for inner in ast.walk(node)
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+        for inner in ast.walk(node)
     }
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -83,7 +91,10 @@ def test_views_are_imported_by_the_application_alone():
 
 
 def test_imports_make_no_circle():
-    graph = {module: sorted({name for _line, name, now in imports(path) if now}) for module, path in MODULES.items()}
+    graph = {
+        module: sorted({name for _line, name, now in imports(path) if now})
+        for module, path in MODULES.items()
+    }
     done: set[str] = set()
 
     def walk(module: str, above: tuple[str, ...]) -> None:
@@ -99,10 +110,27 @@ def test_imports_make_no_circle():
 
 def files(*suffixes: str) -> list[Path]:
     """What is written here, with nothing that is made."""
-    folders = [ROOT / name for name in ("swarm_ui", "templates", "static", "tests", "docs", "scripts", "migrations", "bench", ".ci")]
+    folders = [
+        ROOT / name
+        for name in (
+            "swarm_ui",
+            "templates",
+            "static",
+            "tests",
+            "docs",
+            "scripts",
+            "migrations",
+            "bench",
+            ".ci",
+        )
+    ]
     found = [path for folder in folders for path in folder.rglob("*")] + list(ROOT.glob("*"))
     made = {"__pycache__", "vendor", "versions"}
-    return [path for path in sorted(found) if path.suffix in suffixes and path.is_file() and not made & set(path.parts)]
+    return [
+        path
+        for path in sorted(found)
+        if path.suffix in suffixes and path.is_file() and not made & set(path.parts)
+    ]
 
 
 def test_files_stay_short():
@@ -142,10 +170,22 @@ def is_attribute(node: ast.AST, owners: str, names: str) -> bool:
         (
             "bulk methods pass by the owner filter; use insert() with rows",
             set(),
-            lambda n: isinstance(n, ast.Attribute) and n.attr.startswith("bulk_") and n.attr.endswith(("mappings", "objects")),
+            lambda n: (
+                isinstance(n, ast.Attribute)
+                and n.attr.startswith("bulk_")
+                and n.attr.endswith(("mappings", "objects"))
+            ),
         ),
-        ("the time comes from clock.py", {"clock.py"}, lambda n: is_attribute(n, "datetime|date", "now|utcnow|today")),
-        ("the wall clock comes from clock.py", {"clock.py"}, lambda n: is_attribute(n, "time", "time|time_ns")),
+        (
+            "the time comes from clock.py",
+            {"clock.py"},
+            lambda n: is_attribute(n, "datetime|date", "now|utcnow|today"),
+        ),
+        (
+            "the wall clock comes from clock.py",
+            {"clock.py"},
+            lambda n: is_attribute(n, "time", "time|time_ns"),
+        ),
         (
             "settings come from config.py",
             {"config.py", "__init__.py", "cli.py", "serve.py", "supervisor.py", "telemetry.py"},
@@ -159,17 +199,34 @@ def test_one_place_for_each(rule, allowed, found):
 
 def test_the_rules_can_fail():
     """Each of the patterns above finds what it forbids."""
-    bad = ast.walk(ast.parse("User.query; db.session.query; datetime.now(); datetime.datetime.utcnow(); time.time(); os.environ['X']"))
+    bad = ast.walk(
+        ast.parse(
+            "User.query; db.session.query; datetime.now(); datetime.datetime.utcnow(); time.time(); os.environ['X']"
+        )
+    )
     bad = list(bad)
     assert sum(is_attribute(node, r"[A-Z]\w*|session", "query") for node in bad) == 2
     assert sum(is_attribute(node, "datetime|date", "now|utcnow|today") for node in bad) == 2
     assert sum(is_attribute(node, "time", "time") for node in bad) == 1
     assert sum(is_attribute(node, "os", "environ") for node in bad) == 1
-    assert rung("swarm_ui.tasks.views") > rung("swarm_ui.tasks.queries") > rung("swarm_ui.tasks.models") > rung("swarm_ui.web")
+    assert (
+        rung("swarm_ui.tasks.views")
+        > rung("swarm_ui.tasks.queries")
+        > rung("swarm_ui.tasks.models")
+        > rung("swarm_ui.web")
+    )
 
 
 def test_no_path_of_somebodys_machine_and_no_registry():
-    words = ("/" + "work/", "/" + "root/", "/" + "tmp/", "/" + "home/", "pypi" + ".org", "pythonhosted" + ".org", "registry" + ".npmjs")
+    words = (
+        "/" + "work/",
+        "/" + "root/",
+        "/" + "tmp/",
+        "/" + "home/",
+        "pypi" + ".org",
+        "pythonhosted" + ".org",
+        "registry" + ".npmjs",
+    )
     suffixes = (".py", ".js", ".css", ".html", ".md", ".sh", ".toml", ".txt", ".ini", ".mako", ".svg", "")
     found = [
         f"{path.relative_to(ROOT)}:{number} has {word}"

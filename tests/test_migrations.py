@@ -105,14 +105,18 @@ def test_one_line_of_revisions():
     parents = []
     for path in (ROOT / "migrations" / "versions").glob("*.py"):
         names = {
-            node.targets[0].id: ast.literal_eval(node.value)
+            node.targets[0].id: node.value.value
             for node in ast.parse(path.read_text(encoding="utf-8")).body
-            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+            if isinstance(node, ast.Assign)
+            and isinstance(node.targets[0], ast.Name)
+            and isinstance(node.value, ast.Constant)
         }
         assert "down_revision" in names
         parents.append(names["down_revision"])
         assert path.name.startswith(names["revision"])
-        assert "swarm_ui" not in path.read_text(encoding="utf-8"), f"{path.name} imports today's code; spell the type out"
+        assert "swarm_ui" not in path.read_text(encoding="utf-8"), (
+            f"{path.name} imports today's code; spell the type out"
+        )
     assert len(parents) == len(set(parents))
 
 
@@ -178,7 +182,9 @@ def bytes_of(column: Column) -> int:
     """In a key, as MySQL counts."""
     kind = column.type.dialect_impl(mysql.dialect())
     kind = getattr(kind, "impl", kind)
-    if isinstance(kind, LargeBinary | mysql.LONGTEXT | mysql.LONGBLOB) or (isinstance(kind, Text) and not kind.length):
+    if isinstance(kind, LargeBinary | mysql.LONGTEXT | mysql.LONGBLOB) or (
+        isinstance(kind, Text) and not kind.length
+    ):
         return 1 << 20  # not possible in a key without a length
     if isinstance(kind, String):
         return (kind.length or 1 << 20) * (1 if getattr(kind, "charset", None) == "ascii" else 4) + 2
@@ -192,7 +198,11 @@ names = [table.name for table in ALL]
 @pytest.mark.parametrize("table", ALL, ids=names)
 def test_keys_and_rows_fit(table):
     keys = [index.columns for index in table.indexes]
-    keys += [rule.columns for rule in table.constraints if not isinstance(rule, ForeignKeyConstraint | CheckConstraint)]
+    keys += [
+        rule.columns
+        for rule in table.constraints
+        if not isinstance(rule, ForeignKeyConstraint | CheckConstraint)
+    ]
     for columns in keys:
         length = sum(map(bytes_of, columns))
         assert length <= LONGEST_KEY, f"{table.name} {[column.name for column in columns]}: {length} bytes"
@@ -217,9 +227,13 @@ def test_each_table_follows_the_rules(table):
 
 
 def test_owned_tables_by_the_thousand_have_no_key_to_users():
-    bulk = {mapper.local_table for mapper in db.Model.registry.mappers if issubclass(mapper.class_, OwnedInBulk)}
+    bulk = {
+        mapper.local_table for mapper in db.Model.registry.mappers if issubclass(mapper.class_, OwnedInBulk)
+    }
     assert {table.name for table in bulk} >= WITHOUT_FOREIGN_KEYS - {"execution_history"}
-    assert not [table.name for table in bulk if any(key.column.table.name == "users" for key in table.foreign_keys)]
+    assert not [
+        table.name for table in bulk if any(key.column.table.name == "users" for key in table.foreign_keys)
+    ]
 
 
 def test_composite_indexes_begin_with_the_owner():
@@ -237,11 +251,15 @@ def test_rows_are_not_ordered_by_a_counter():
         mapper.class_.__name__
         for mapper in db.Model.registry.mappers
         for column in mapper.local_table.primary_key
-        if isinstance(column.type, Integer | BigInteger) and len(mapper.local_table.primary_key) == 1 and column.autoincrement is not False
+        if isinstance(column.type, Integer | BigInteger)
+        and len(mapper.local_table.primary_key) == 1
+        and column.autoincrement is not False
     } - {"User"}
     assert "Span" in counted
     for path in sorted((ROOT / "swarm_ui").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "order_by" and node.args:
                 first = ast.unparse(node.args[0])
-                assert not re.fullmatch(rf"({'|'.join(counted)})\.id(\.(asc|desc)\(\))?", first), f"{path.name}:{node.lineno}"
+                assert not re.fullmatch(rf"({'|'.join(counted)})\.id(\.(asc|desc)\(\))?", first), (
+                    f"{path.name}:{node.lineno}"
+                )

@@ -61,16 +61,30 @@ def world(make, alice, time):
 
 
 def build(make, owner, word: str = "zanzibar") -> dict[str, str]:
-    agents = [make.agent(owner, name=f"{word}-{role}", llm_model=f"{word}-model") for role in ("planner", "writer")]
-    graph = [{"id": agent.id, "agentId": agent.id, "name": agent.name, "type": agent.type} for agent in agents]
+    agents = [
+        make.agent(owner, name=f"{word}-{role}", llm_model=f"{word}-model") for role in ("planner", "writer")
+    ]
+    graph = [
+        {"id": agent.id, "agentId": agent.id, "name": agent.name, "type": agent.type} for agent in agents
+    ]
     edges = [{"from": agents[0].id, "to": agents[1].id, "count": 2, "errors": 1}]
     workflow = make.workflow(owner, name=f"{word} flow", nodes=graph, edges=edges)
     failed = {"error_type": f"{word}Error", "error_message": f"{word} broke", "failed_step": f"{word} step"}
     task = make.task(
-        owner, agents=agents, name=f"{word} run", status="failed", workflow_id=workflow.id, failed_agent_id=agents[1].id, **failed
+        owner,
+        agents=agents,
+        name=f"{word} run",
+        status="failed",
+        workflow_id=workflow.id,
+        failed_agent_id=agents[1].id,
+        **failed,
     )
-    make.task(owner, agents=agents, name=f"{word} now", status="running", workflow_id=workflow.id, completed_at=None)
-    span = make.span(owner, task, name=f"{word} step", agent_id=agents[1].id, status="error", error_message=f"{word} broke")
+    make.task(
+        owner, agents=agents, name=f"{word} now", status="running", workflow_id=workflow.id, completed_at=None
+    )
+    span = make.span(
+        owner, task, name=f"{word} step", agent_id=agents[1].id, status="error", error_message=f"{word} broke"
+    )
     message = make.message(owner, task, *agents, content={"text": f"{word} please"})
     log = make.log(owner, task, message=f"{word} logged", level="error", agent_id=agents[1].id)
     make.metric(owner, task, agents[1], model=f"{word}-model", estimated_cost=0.5)
@@ -95,7 +109,9 @@ def routes(with_rows: bool) -> list[tuple[str, str]]:
 
 
 def view_of(rule: str, method: str) -> tuple[str, Callable]:
-    endpoint = next(r.endpoint for r in current_app.url_map.iter_rules() if r.rule == rule and method in r.methods)
+    endpoint = next(
+        r.endpoint for r in current_app.url_map.iter_rules() if r.rule == rule and method in r.methods
+    )
     return endpoint, current_app.view_functions[endpoint]
 
 
@@ -130,7 +146,12 @@ def key_of(make):
     from hashlib import sha256
 
     def make_key(owner) -> str:
-        make.api_key(owner, hash=sha256(KEY.encode()).hexdigest(), scopes=["ingest", "read", "write"], last_used_at=owner.created_at)
+        make.api_key(
+            owner,
+            hash=sha256(KEY.encode()).hexdigest(),
+            scopes=["ingest", "read", "write"],
+            last_used_at=owner.created_at,
+        )
         return KEY
 
     return make_key
@@ -154,22 +175,30 @@ def test_no_url_mixes_the_rows_of_two_owners(world, make, client_of, bob):
     his = build(make, bob, "bobs")
     stranger = client_of(bob)
     for rule, method in routes(with_rows=True):
-        names = [name for name in (n.rpartition(":")[2] for n in re.findall(r"<([^>]+)>", rule)) if name != "part"]
+        names = [
+            name for name in (n.rpartition(":")[2] for n in re.findall(r"<([^>]+)>", rule)) if name != "part"
+        ]
         for mine in names if len(names) > 1 else ():
             for rows in (world | {mine: his[mine]}, his | {mine: world[mine]}):
                 url = fill(rule, rows)
                 part = stranger.open(url, method=method, headers={"HX-Request": "true"})
                 assert part.status_code == 404, f"{method} {url} mixed two owners' rows"
                 whole = stranger.open(url, method=method, follow_redirects=True)
-                assert "zanzibar" not in whole.get_data(as_text=True), f"{method} {url} shows Alice's row to Bob"
+                assert "zanzibar" not in whole.get_data(as_text=True), (
+                    f"{method} {url} shows Alice's row to Bob"
+                )
 
 
 def test_no_key_opens_another_owners_row(world, app, key_of, alice, bob):
     key, before = key_of(bob), all_rows()
-    targets = [(method, fill(rule, world)) for rule, method in routes(with_rows=True) if rule.startswith("/api/")]
+    targets = [
+        (method, fill(rule, world)) for rule, method in routes(with_rows=True) if rule.startswith("/api/")
+    ]
     assert targets
     for method, url in targets:
-        assert send(app.test_client(), method, url, key).status_code == 404, f"{method} {url} opened for Bob's key"
+        assert send(app.test_client(), method, url, key).status_code == 404, (
+            f"{method} {url} opened for Bob's key"
+        )
     assert all_rows() == before
 
 
@@ -197,11 +226,15 @@ def test_strangers_are_sent_to_sign_in(world, app):
 
 def test_public_views_are_known(app):
     open_ = {name for name, view in app.view_functions.items() if getattr(view, "public", False)}
-    assert open_ <= set(PUBLIC), f"open to strangers without a reason in PUBLIC: {sorted(open_ - set(PUBLIC))}"
+    assert open_ <= set(PUBLIC), (
+        f"open to strangers without a reason in PUBLIC: {sorted(open_ - set(PUBLIC))}"
+    )
 
 
 def test_every_table_is_owned_or_known_as_shared(app):
-    owned = {mapper.local_table.name for mapper in db.Model.registry.mappers if issubclass(mapper.class_, Owned)}
+    owned = {
+        mapper.local_table.name for mapper in db.Model.registry.mappers if issubclass(mapper.class_, Owned)
+    }
     tables = set(db.metadata.tables)
     assert owned | set(SHARED_TABLES) == tables, (
         f"neither owned nor in SHARED_TABLES: {sorted(tables - owned - set(SHARED_TABLES))}; "
@@ -209,7 +242,9 @@ def test_every_table_is_owned_or_known_as_shared(app):
     )
     assert not owned & set(SHARED_TABLES)
     for name in tables:
-        assert ("userId" in db.metadata.tables[name].c) is (name in owned), f"{name}.userId without the Owned mixin"
+        assert ("userId" in db.metadata.tables[name].c) is (name in owned), (
+            f"{name}.userId without the Owned mixin"
+        )
 
 
 def without_clocks(response) -> str:
@@ -220,7 +255,9 @@ def test_lists_show_nothing_and_count_nothing_of_another_owner(make, client_of, 
     """Bob's pages with Alice's rows in the database are, to the letter, his pages without them."""
     build(make, bob, "bobs")
     key = key_of(bob)
-    lists = [rule for rule, method in routes(with_rows=False) if method == "GET" and not rule.startswith("/-/")]
+    lists = [
+        rule for rule, method in routes(with_rows=False) if method == "GET" and not rule.startswith("/-/")
+    ]
     assert len(lists) > 10
 
     def read() -> dict[str, str]:
@@ -231,7 +268,9 @@ def test_lists_show_nothing_and_count_nothing_of_another_owner(make, client_of, 
                 answers.append(send(app.test_client(), "GET", rule, key))
             if rule == "/tasks":
                 answers += [stranger.get(rule, query_string={"q": q}) for q in ("zanzibar", "broke")]
-            assert all(answer.status_code < 400 for answer in answers), f"{rule}: {[a.status for a in answers]}"
+            assert all(answer.status_code < 400 for answer in answers), (
+                f"{rule}: {[a.status for a in answers]}"
+            )
             pages[rule] = "\n".join(map(without_clocks, answers))
         return pages
 
@@ -268,7 +307,10 @@ def calls_of(name: str) -> dict[str, list[ast.Call]]:
     found: dict[str, list[ast.Call]] = {}
     for path in sorted(SOURCE.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", None)) == name:
+            if (
+                isinstance(node, ast.Call)
+                and getattr(node.func, "id", getattr(node.func, "attr", None)) == name
+            ):
                 found.setdefault(path.relative_to(SOURCE).as_posix(), []).append(node)
     return found
 
@@ -276,8 +318,14 @@ def calls_of(name: str) -> dict[str, list[ast.Call]]:
 def test_each_opening_for_all_owners_is_listed_with_its_reason():
     used = {}
     for module, calls in calls_of("everyone").items():
-        reasons = [argument for call in calls for argument in (*call.args[1:], *(word.value for word in call.keywords))]
-        assert all(isinstance(reason, ast.Constant) for reason in reasons), f"{module}: say why in plain words"
+        reasons = [
+            argument
+            for call in calls
+            for argument in (*call.args[1:], *(word.value for word in call.keywords))
+        ]
+        assert all(isinstance(reason, ast.Constant) for reason in reasons), (
+            f"{module}: say why in plain words"
+        )
         assert len(reasons) == len(calls)
         used[module] = {reason.value for reason in reasons}
     assert used == OPENED, "everyone() opens the filter; list each use in OPENED with its reason"

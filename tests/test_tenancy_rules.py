@@ -37,7 +37,9 @@ def test_a_select_finds_the_owners_rows(both):
         lambda: select(func.count()).select_from(select(Alert.title).distinct().cte()),
         lambda: select(func.count()).select_from(aliased(Alert)),
         lambda: select(func.sum(select(func.count(Alert.id)).scalar_subquery())),
-        lambda: select(func.count()).select_from(union_all(select(Alert.id), select(Alert.id).where(literal(False))).subquery()),
+        lambda: select(func.count()).select_from(
+            union_all(select(Alert.id), select(Alert.id).where(literal(False))).subquery()
+        ),
     ],
 )
 def test_counts_are_the_owners(both, count):
@@ -46,13 +48,21 @@ def test_counts_are_the_owners(both, count):
 
 def test_joins_are_filtered_on_both_sides(both, make):
     alice, bob = both
-    hers = db.session.scalars(everyone(select(Agent).where(Agent.user_id == alice.id), "the test needs her id")).one().id
+    hers = (
+        db.session.scalars(everyone(select(Agent).where(Agent.user_id == alice.id), "the test needs her id"))
+        .one()
+        .id
+    )
     db.session.remove()
     make.alert(bob, title="crossed", related_agent_id=hers)
     bind_owner(db.session, bob.id)
-    rows = db.session.execute(select(Alert.title, Agent.user_id).join(Agent, Agent.id == Alert.related_agent_id)).all()
+    rows = db.session.execute(
+        select(Alert.title, Agent.user_id).join(Agent, Agent.id == Alert.related_agent_id)
+    ).all()
     assert rows == [("same", bob.id)]
-    outer = db.session.execute(select(Alert.title, Agent.id).outerjoin(Agent, Agent.id == Alert.related_agent_id)).all()
+    outer = db.session.execute(
+        select(Alert.title, Agent.id).outerjoin(Agent, Agent.id == Alert.related_agent_id)
+    ).all()
     assert ("crossed", None) in outer
 
 
@@ -69,7 +79,9 @@ def test_several_tables_at_once(both):
 
 def test_aliases_are_filtered(both):
     first, second = aliased(Alert), aliased(Alert)
-    rows = db.session.execute(select(first.user_id, second.user_id).join(second, second.title == first.title)).all()
+    rows = db.session.execute(
+        select(first.user_id, second.user_id).join(second, second.title == first.title)
+    ).all()
     assert rows == [(both[1].id, both[1].id)]
 
 
@@ -94,7 +106,9 @@ def test_get_does_not_find_another_owners_row(both, make):
 
 
 def test_get_finds_its_own_by_a_key_of_two_columns(both):
-    pair = db.session.execute(everyone(select(TaskAgent.task_id, TaskAgent.agent_id, TaskAgent.user_id), "the test")).all()
+    pair = db.session.execute(
+        everyone(select(TaskAgent.task_id, TaskAgent.agent_id, TaskAgent.user_id), "the test")
+    ).all()
     found = {owner for task, agent, owner in pair if db.session.get(TaskAgent, (task, agent))}
     assert found == {both[1].id}
 
@@ -142,7 +156,9 @@ def test_an_insert_that_cannot_be_stamped_is_refused(both):
     with pytest.raises(NoOwner):
         db.session.execute(insert(Message).values([message()]))
     with pytest.raises(ForeignOwner):
-        db.session.execute(insert(Message).from_select(["id", "messageType"], select(Message.id, Message.message_type)))
+        db.session.execute(
+            insert(Message).from_select(["id", "messageType"], select(Message.id, Message.message_type))
+        )
 
 
 def test_a_bulk_insert_is_stamped(both):

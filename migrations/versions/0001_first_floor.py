@@ -88,11 +88,7 @@ def upgrade():
         sa.Column("updatedAt", TIME, nullable=False),
         sa.Column("userId", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_execution_logs")),
-        mariadb_charset="utf8mb4",
-        mariadb_collate="utf8mb4_bin",
-        mysql_charset="utf8mb4",
-        mysql_collate="utf8mb4_bin",
-        sqlite_with_rowid=False,
+        **TABLE,
     )
     op.create_index(
         "ix_execution_logs_userId_taskId_at_id",
@@ -145,11 +141,7 @@ def upgrade():
         sa.Column("updatedAt", TIME, nullable=False),
         sa.Column("userId", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_messages")),
-        mariadb_charset="utf8mb4",
-        mariadb_collate="utf8mb4_bin",
-        mysql_charset="utf8mb4",
-        mysql_collate="utf8mb4_bin",
-        sqlite_with_rowid=False,
+        **TABLE,
     )
     op.create_index(
         "ix_messages_userId_taskId_at_id", "messages", ["userId", "taskId", "at", "id"], unique=False
@@ -197,11 +189,7 @@ def upgrade():
         sa.Column("updatedAt", TIME, nullable=False),
         sa.Column("userId", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_metrics")),
-        mariadb_charset="utf8mb4",
-        mariadb_collate="utf8mb4_bin",
-        mysql_charset="utf8mb4",
-        mysql_collate="utf8mb4_bin",
-        sqlite_with_rowid=False,
+        **TABLE,
     )
     op.create_index("ix_metrics_userId_taskId", "metrics", ["userId", "taskId"], unique=False)
 
@@ -300,7 +288,11 @@ def upgrade():
         sa.Column("taskId", ascii_text(36), nullable=False),
         sa.Column("ownTaskId", ascii_text(36), nullable=False),
         sa.PrimaryKeyConstraint("userId", "traceId", name=op.f("pk_task_traces")),
-        **TABLE,
+        mariadb_charset="utf8mb4",
+        mariadb_collate="utf8mb4_bin",
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        sqlite_with_rowid=False,
     )
     op.create_index("ix_task_traces_userId_ownTaskId", "task_traces", ["userId", "ownTaskId"], unique=False)
     op.create_index("ix_task_traces_userId_taskId", "task_traces", ["userId", "taskId"], unique=False)

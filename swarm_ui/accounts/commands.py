@@ -1,21 +1,42 @@
 """flask token, flask login-link: entry for whoever may run commands on the server."""
 
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar, cast
+
 import click
 from flask import Flask
 from flask.cli import AppGroup, with_appcontext
 from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
 
 from swarm_ui.accounts import entry, keys, people
 from swarm_ui.accounts.models import ApiKey, User
 from swarm_ui.extensions import db
 from swarm_ui.tenancy import bind_owner, everyone, release_owner
 
+F = TypeVar("F", bound=Callable[..., Any])
 tokens = AppGroup("token", help="API keys: how programs get in.")
 
 
 def init_app(app: Flask) -> None:
     app.cli.add_command(tokens)
     app.cli.add_command(login_link)
+
+
+def prepared(command: F) -> F:
+    """A database that is away or has no tables yet is said in one line."""
+
+    @wraps(command)
+    def run(*arguments: Any, **options: Any) -> Any:
+        try:
+            return command(*arguments, **options)
+        except DBAPIError as error:
+            raise click.ClickException(
+                f"the database is not ready ({error.orig}); `flask check-db` says more"
+            ) from None
+
+    return cast(F, run)
 
 
 def _email(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
@@ -34,17 +55,23 @@ def _scopes(_context: click.Context, _parameter: click.Parameter, value: str) ->
 
 
 @click.command("login-link")
-@click.option("--email", callback=_email, help="Whom it signs in; made if unknown. Otherwise the first administrator.")
+@click.option(
+    "--email", callback=_email, help="Whom it signs in; made if unknown. Otherwise the first administrator."
+)
 @with_appcontext
+@prepared
 def login_link(email: str | None) -> None:
     """Print a sign-in link that works once, for 15 minutes."""
     click.echo(entry.make_link(email))
 
 
 @tokens.command("create")
-@click.option("--email", required=True, callback=_email, help="Whose data it is for; the person is made if unknown.")
+@click.option(
+    "--email", required=True, callback=_email, help="Whose data it is for; the person is made if unknown."
+)
 @click.option("--name", required=True, help="What the key is for, such as the name of the sender.")
 @click.option("--scopes", default="ingest", show_default=True, callback=_scopes, help="ingest, read, write.")
+@prepared
 def create(email: str, name: str, scopes: list[str]) -> None:
     """Make a key and print it; it is shown this once."""
     if not name.strip():
@@ -59,26 +86,36 @@ def create(email: str, name: str, scopes: list[str]) -> None:
 
 @tokens.command("list")
 @click.option("--email", callback=_email, help="Only this person's.")
+@prepared
 def list_keys(email: str | None) -> None:
     """List keys by what is known of them; the keys themselves are kept nowhere."""
     statement = select(ApiKey, User.email, User.name).join(User, User.id == ApiKey.user_id)
     if email:
         statement = statement.where(User.email == email)
-    statement = everyone(statement.order_by(ApiKey.created_at, ApiKey.id), "the operator lists the keys of all owners")
+    statement = everyone(
+        statement.order_by(ApiKey.created_at, ApiKey.id), "the operator lists the keys of all owners"
+    )
     for key, address, name in db.session.execute(statement):
         used = f"used {key.last_used_at:%Y-%m-%d %H:%M}" if key.last_used_at else "never used"
         state = "revoked" if key.revoked_at else used
-        click.echo("\t".join((key.prefix, people.called(address, name), ",".join(key.scopes), state, key.name)))
+        click.echo(
+            "\t".join((key.prefix, people.called(address, name), ",".join(key.scopes), state, key.name))
+        )
 
 
 @tokens.command("revoke")
 @click.argument("prefix")
+@prepared
 def revoke(prefix: str) -> None:
     """Revoke the key that begins with PREFIX, as `flask token list` shows it."""
-    statement = select(ApiKey.id, ApiKey.user_id).where(ApiKey.prefix == prefix[:12], ApiKey.revoked_at.is_(None))
+    statement = select(ApiKey.id, ApiKey.user_id).where(
+        ApiKey.prefix == prefix[:12], ApiKey.revoked_at.is_(None)
+    )
     found = db.session.execute(everyone(statement, "the operator names a key, not its owner")).all()
     if len(found) != 1:
-        raise click.ClickException("no key in use begins so" if not found else "several keys begin so; revoke in Settings")
+        raise click.ClickException(
+            "no key in use begins so" if not found else "several keys begin so; revoke in Settings"
+        )
     release_owner(db.session)
     bind_owner(db.session, found[0].user_id)
     db.session.connection(execution_options={"writes": True})

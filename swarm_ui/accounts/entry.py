@@ -4,6 +4,7 @@ import secrets
 from datetime import timedelta
 from enum import Enum
 from hashlib import sha256
+from typing import Any
 
 from flask import Flask, current_app
 from sqlalchemy import delete, insert, select, update
@@ -49,7 +50,8 @@ def use(token: str) -> User | None:
     """Whom the link signs in; None where it no longer does. Of two uses at the same time one wins. Does not commit."""
     now = clock.now()
     open_link = (LoginLink.hash == _hash(token), LoginLink.used_at.is_(None), LoginLink.expires_at > now)
-    if db.session.execute(update(LoginLink).where(*open_link).values(used_at=now)).rowcount != 1:
+    taken: Any = db.session.execute(update(LoginLink).where(*open_link).values(used_at=now))
+    if taken.rowcount != 1:
         return None
     email = db.session.scalar(select(LoginLink.email).where(LoginLink.hash == _hash(token)))
     user = people.find_or_make(email)

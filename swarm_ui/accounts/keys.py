@@ -4,6 +4,7 @@ import secrets
 import string
 from datetime import datetime, timedelta
 from hashlib import sha256
+from typing import Any
 
 from flask import after_this_request
 from sqlalchemy import Connection, or_, select, update
@@ -52,7 +53,14 @@ def find(presented: str) -> KeyHolder | None:
 
     On a connection of its own: the request's session stays untouched, free to begin as a writer.
     """
-    columns = (ApiKey.id, ApiKey.user_id, ApiKey.scopes, ApiKey.expires_at, ApiKey.revoked_at, ApiKey.last_used_at)
+    columns = (
+        ApiKey.id,
+        ApiKey.user_id,
+        ApiKey.scopes,
+        ApiKey.expires_at,
+        ApiKey.revoked_at,
+        ApiKey.last_used_at,
+    )
     statement = select(*columns).where(ApiKey.hash == _hash(presented))
     with db.engine.connect() as connection:
         row = connection.execute(statement).first()
@@ -71,7 +79,7 @@ def _note_use_afterwards(key_id: str, owner_id: int, now: datetime) -> None:
     """After the view, whose own transaction is over by then."""
 
     @after_this_request
-    def note(response):
+    def note(response: Any) -> Any:
         try:
             with db.engine.connect() as connection:
                 note_use(connection, key_id, owner_id, now)
@@ -84,7 +92,7 @@ def note_use(connection: Connection, key_id: str, owner_id: int, now: datetime) 
     """Writes `lastUsedAt` without waiting for anybody; raises DBAPIError where it would have to."""
     mine = (ApiKey.id == key_id, ApiKey.user_id == owner_id)
     if connection.dialect.name == "sqlite":
-        driver = connection.connection.driver_connection
+        driver: Any = connection.connection.driver_connection
         waits = driver.execute("PRAGMA busy_timeout").fetchone()[0]
         driver.execute("PRAGMA busy_timeout=0")
         try:

@@ -77,7 +77,8 @@ def called(name: str | None, email: str | None) -> str:
 def sign_in(user: User) -> None:
     """Open the person's own space in this browser."""
     login_user(
-        Person(user.id, called(user.name, user.email), user.email, user.role, user.id, "", "owner"), remember=False
+        Person(user.id, called(user.name, user.email), user.email, user.role, user.id, "", "owner"),
+        remember=False,
     )
 
 
@@ -115,6 +116,11 @@ def clean_email(text: str) -> str:
     """As it is stored; raises ValueError on what is no address."""
     email = text.strip().lower()
     name, at, host = email.rpartition("@")
-    if not (at and name and host) or not email.isascii() or len(email) > 255 or any(c.isspace() for c in email):
+    if (
+        not (at and name and host)
+        or not email.isascii()
+        or len(email) > 255
+        or any(c.isspace() for c in email)
+    ):
         raise ValueError(f"{text!r} is not an e-mail address")
     return email

@@ -22,7 +22,7 @@ MOST_INTEGRATIONS = 100
 Creator = aliased(User)
 
 
-def listed_keys() -> Select[tuple[ApiKey, str | None, str | None]]:
+def listed_keys() -> Select[ApiKey, str | None, str | None]:
     """Keys in use first, newest first, with who made them."""
     return (
         select(ApiKey, Creator.name, Creator.email)
@@ -32,7 +32,7 @@ def listed_keys() -> Select[tuple[ApiKey, str | None, str | None]]:
     )
 
 
-def listed_integrations() -> Select[tuple[Integration]]:
+def listed_integrations() -> Select[Integration]:
     return (
         select(Integration)
         .order_by(Integration.last_seen_at.is_(None), Integration.last_seen_at.desc(), Integration.id)
@@ -64,16 +64,24 @@ def database_facts() -> DatabaseFacts:
     sqlite = db.engine.dialect.name == "sqlite"
     size, tables = _sqlite_sizes() if sqlite else _mysql_sizes()
     tables.sort(key=lambda table: -table.rows)
-    return DatabaseFacts(server_of(db.session.connection()), size, [table for table in tables[:8] if table.rows])
+    return DatabaseFacts(
+        server_of(db.session.connection()), size, [table for table in tables[:8] if table.rows]
+    )
 
 
 def _sqlite_sizes() -> tuple[int, list[TableSize]]:
     run = db.session.connection().exec_driver_sql
-    size = run("PRAGMA page_count").scalar() * run("PRAGMA page_size").scalar()
+    pages, bytes_a_page = run("PRAGMA page_count").scalar_one(), run("PRAGMA page_size").scalar_one()
     present = {name for (name,) in run("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    names = sorted(present & set(db.metadata.tables))
+    # Tables ordered by a text key have no row ids to read the number off.
+    clustered = {
+        table.name
+        for table in db.metadata.sorted_tables
+        if table.dialect_options["sqlite"]["with_rowid"] is False
+    }
+    names = sorted((present & set(db.metadata.tables)) - clustered)
     highest = " UNION ALL ".join(f"SELECT '{name}', max(rowid) FROM {name}" for name in names)
-    return size, [TableSize(name, rows or 0) for name, rows in run(highest)]
+    return pages * bytes_a_page, [TableSize(name, rows or 0) for name, rows in run(highest)]
 
 
 def _mysql_sizes() -> tuple[int, list[TableSize]]:

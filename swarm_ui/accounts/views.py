@@ -1,6 +1,7 @@
 """Signing in and out, and the settings page with its keys."""
 
 from flask import Blueprint, current_app, make_response, redirect, request, session, url_for
+from flask.typing import ResponseReturnValue
 from flask_login import current_user, logout_user
 
 from swarm_ui.access import local_path, public
@@ -8,7 +9,13 @@ from swarm_ui.accounts import entry, keys, people
 from swarm_ui.accounts.entry import LinkState
 from swarm_ui.accounts.forms import KeyForm
 from swarm_ui.accounts.models import ApiKey
-from swarm_ui.accounts.queries import database_facts, has_sample, listed_integrations, listed_keys, worker_facts
+from swarm_ui.accounts.queries import (
+    database_facts,
+    has_sample,
+    listed_integrations,
+    listed_keys,
+    worker_facts,
+)
 from swarm_ui.errors import Refused
 from swarm_ui.extensions import db
 from swarm_ui.web import done, page, parse
@@ -19,7 +26,7 @@ GONE = {LinkState.UNKNOWN: 404, LinkState.USED: 410, LinkState.EXPIRED: 410}
 
 @bp.get("/login")
 @public
-def login():
+def login() -> ResponseReturnValue:
     """How to get in. The page that was wanted is remembered for the link, which is opened in the same browser."""
     wanted = local_path(request.args.get("next"))
     if current_user.is_authenticated:
@@ -31,7 +38,7 @@ def login():
 
 @bp.get("/login/<token>")
 @public
-def enter(token: str):
+def enter(token: str) -> ResponseReturnValue:
     """A page with a button: programs that preview links must not use it up."""
     state = entry.state_of(token)
     if state is not LinkState.READY:
@@ -41,7 +48,7 @@ def enter(token: str):
 
 @bp.post("/login/<token>")
 @public
-def use_link(token: str):
+def use_link(token: str) -> ResponseReturnValue:
     user = entry.use(token)
     if user is None:
         db.session.rollback()
@@ -55,7 +62,7 @@ def use_link(token: str):
 
 @bp.post("/logout")
 @public
-def logout():
+def logout() -> ResponseReturnValue:
     """Open to viewers too, who may change nothing else."""
     logout_user()
     session.clear()
@@ -63,19 +70,21 @@ def logout():
 
 
 @bp.get("/settings")
-def settings():
+def settings() -> ResponseReturnValue:
     return _settings_page()
 
 
 @bp.post("/settings/keys")
-def create_key():
+def create_key() -> ResponseReturnValue:
     """Made here or on the empty overview; the page at `next` shows it once."""
     _check_may_manage_keys()
-    typed = {**request.form.to_dict(), "scopes": request.form.getlist("scopes")}
+    typed: dict[str, object] = {**request.form.to_dict(), "scopes": request.form.getlist("scopes")}
     try:
         form = parse(KeyForm, typed)
     except Refused as refused:
-        return _settings_page(typed, {field.partition(".")[0]: said for field, said in refused.fields.items()})
+        return _settings_page(
+            typed, {field.partition(".")[0]: said for field, said in refused.fields.items()}
+        )
     _key, text = keys.make(current_user.owner_id, current_user.id, form.name, list(form.scopes))
     db.session.commit()
     session["fresh_key"] = text
@@ -83,14 +92,16 @@ def create_key():
 
 
 @bp.post("/settings/keys/<key_id>/revoke")
-def revoke_key(key_id: str):
+def revoke_key(key_id: str) -> ResponseReturnValue:
     _check_may_manage_keys()
     keys.revoke(db.get_or_404(ApiKey, key_id))
     db.session.commit()
     return done(url_for("accounts.settings") + "#keys")
 
 
-def _settings_page(typed: dict[str, object] | None = None, problems: dict[str, str] | None = None):
+def _settings_page(
+    typed: dict[str, object] | None = None, problems: dict[str, str] | None = None
+) -> ResponseReturnValue:
     """With what was typed and what is wrong with it, when a key could not be made."""
     fresh_key = session.pop("fresh_key", None)
     status = 422 if problems else 200
@@ -123,11 +134,11 @@ def _check_may_manage_keys() -> None:
         raise Refused(403, "Only the owner and editors of this space may make and revoke keys.")
 
 
-def _link_is_gone(state: LinkState):
+def _link_is_gone(state: LinkState) -> ResponseReturnValue:
     return _private(page("accounts/gone.html", status=GONE.get(state, 410), state=state.value))
 
 
-def _private(response):
+def _private(response: ResponseReturnValue) -> ResponseReturnValue:
     """Not to be kept by any cache, not even the browser's."""
     response = make_response(response)
     response.headers["Cache-Control"] = "no-store"

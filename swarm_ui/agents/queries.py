@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from pydantic import BaseModel
-from sqlalchemy import Select, String, and_, case, cast, func, not_, or_, select
+from sqlalchemy import String, and_, case, cast, func, not_, or_, select
 from sqlalchemy.orm import aliased
 
 from swarm_ui import clock
@@ -23,7 +23,7 @@ AFTER_EVERY_SCORE = 101
 RUNS_LOOKED_THROUGH = 200
 
 # Nulls last: an agent without a score is neither good nor bad.
-place = func.coalesce(Agent.health_score, AFTER_EVERY_SCORE).label("place")
+place: Any = func.coalesce(Agent.health_score, AFTER_EVERY_SCORE).label("place")
 
 
 class AgentFilter(BaseModel):
@@ -37,7 +37,7 @@ class AgentFilter(BaseModel):
         return bool(self.q or self.type or self.status)
 
 
-def listed(wanted: AgentFilter) -> Select[Any]:
+def listed(wanted: AgentFilter) -> Any:
     statement = select(
         Agent.id, Agent.name, Agent.service_name, Agent.type, Agent.condition, Agent.health_score, Agent.success_rate,
         Agent.total_executions, Agent.failed_executions, Agent.llm_model, Agent.llm_calls,
@@ -59,7 +59,9 @@ def _conditions(wanted: AgentFilter) -> list[Any]:
 
 
 def count(wanted: AgentFilter) -> int:
-    return db.session.execute(select(func.count()).select_from(Agent).where(*_conditions(wanted))).scalar_one()
+    return db.session.execute(
+        select(func.count()).select_from(Agent).where(*_conditions(wanted))
+    ).scalar_one()
 
 
 # One agent.
@@ -85,7 +87,7 @@ class Course:
 def course(agent_id: str) -> Course:
     this_week = case((TaskAgent.at >= clock.now() - timedelta(days=7), 1), else_=0)
     groups = {"day": day_of(TaskAgent.at), "week": this_week, "model": TaskAgent.model}
-    found = work_by(_recent(agent_id), ("day",), **groups)
+    found = work_by(_recent(agent_id), timed=("day",), **groups)
     days = dict(sorted(found["day"].items(), reverse=True))
     by_use = sorted(found["model"].items(), key=lambda item: -item[1].runs)
     models = {model: work for model, work in by_use[:MOST_MODELS] if model}
@@ -100,10 +102,18 @@ def recent_tasks(agent_id: str, limit: int = 12) -> list[Any]:
     own = Task.failed_agent_id == agent_id
     statement = (
         select(
-            Task.id, Task.name, Task.status, TaskAgent.at, TaskAgent.execution_time, TaskAgent.input_tokens, TaskAgent.output_tokens,
-            TaskAgent.failures, TaskAgent.estimated_cost, case((own, Task.failed_step)).label("step"),
+            Task.id,
+            Task.name,
+            Task.status,
+            TaskAgent.at,
+            TaskAgent.execution_time,
+            TaskAgent.input_tokens,
+            TaskAgent.output_tokens,
+            TaskAgent.failures,
+            TaskAgent.estimated_cost,
+            case((own, Task.failed_step)).label("step"),
             case((own, Task.error_type)).label("error_type"),
-        )  # fmt: skip
+        )
         .join(Task, Task.id == TaskAgent.task_id)
         .where(TaskAgent.agent_id == agent_id)
         .order_by(TaskAgent.at.desc(), TaskAgent.task_id.desc())
@@ -157,4 +167,3 @@ def talks_with(agent_id: str) -> list[Any]:
         .limit(12)
     )
     return list(db.session.execute(statement))
-

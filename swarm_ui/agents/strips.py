@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import func, select
 
@@ -45,12 +45,12 @@ def last_day(agent_ids: Sequence[str]) -> dict[str, Strip]:
         .where(Task.status == "failed", Task.started_at >= start, Task.failed_agent_id.in_(agent_ids))
         .group_by(Task.failed_agent_id, hour)
     )
-    runs = _by_hour(db.session.execute(took_part).tuples())
-    failed = _by_hour(db.session.execute(broke).tuples())
+    runs = _by_hour(db.session.execute(took_part))
+    failed = _by_hour(db.session.execute(broke))
     return {agent_id: drawn(hours, failed.get(agent_id, [0] * HOURS)) for agent_id, hours in runs.items()}
 
 
-def _by_hour(rows) -> dict[str, list[int]]:
+def _by_hour(rows: Any) -> dict[str, list[int]]:
     found: dict[str, list[int]] = {}
     for agent_id, hour, count in rows:
         found.setdefault(agent_id, [0] * HOURS)[min(hour, HOURS - 1)] += count

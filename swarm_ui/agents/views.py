@@ -1,6 +1,6 @@
 """Agents, worst first, and the page of one."""
 
-from flask import Blueprint, request
+from flask import Blueprint, Response, request
 
 from swarm_ui.agents import queries
 from swarm_ui.agents.models import TYPES, Agent
@@ -19,7 +19,12 @@ bp = Blueprint("agents", __name__, url_prefix="/agents")
 def index():
     wanted = parse(queries.AgentFilter, request.args)
     agents = keyset(
-        queries.listed(wanted), queries.place, Agent.id, limit=queries.PAGE, cursor=wanted.cursor, ascending=True
+        queries.listed(wanted),
+        queries.place,
+        Agent.id,
+        limit=queries.PAGE,
+        cursor=wanted.cursor,
+        ascending=True,
     )
     return page(
         "agents/index.html",
@@ -35,7 +40,7 @@ def index():
 
 @bp.get("/<agent_id>")
 @live
-def show(agent_id: str):
+def show(agent_id: str) -> Response:
     agent = db.get_or_404(Agent, agent_id)
     return page(
         "agents/show.html",

@@ -3,7 +3,7 @@
 from typing import Any, Literal
 
 from pydantic import BaseModel
-from sqlalchemy import Select, case, func, or_, select
+from sqlalchemy import case, func, or_, select
 
 from swarm_ui.agents.models import Agent
 from swarm_ui.alerts.models import SEVERITIES, Alert
@@ -19,7 +19,8 @@ class AlertFilter(BaseModel):
     state: Literal["open", "resolved"] = "open"
     severity: Literal["info", "warning", "critical"] | None = None
     type: (
-        Literal["agent_failure", "task_timeout", "system_error", "task_completion", "performance_degradation"] | None
+        Literal["agent_failure", "task_timeout", "system_error", "task_completion", "performance_degradation"]
+        | None
     ) = None
     q: str | None = None
     cursor: str | None = None
@@ -29,18 +30,29 @@ class AlertFilter(BaseModel):
         return bool(self.severity or self.type or self.q)
 
 
-def listed(wanted: AlertFilter) -> Select[Any]:
+def listed(wanted: AlertFilter) -> Any:
     return rows().where(*_conditions(wanted))
 
 
-def rows() -> Select[Any]:
+def rows() -> Any:
     """What a row of the list shows: the alert, and the names of what it is about."""
     return (
         select(
-            Alert.id, Alert.alert_type, Alert.severity, Alert.title, func.substr(Alert.message, 1, 400).label("message"),
-            Alert.resolved, Alert.resolved_at, Alert.created_at, Alert.related_agent_id, Alert.related_task_id,
-            Agent.name.label("agent"), Task.name.label("task"), Workflow.id.label("workflow_id"), Workflow.name.label("workflow"),
-        )  # fmt: skip
+            Alert.id,
+            Alert.alert_type,
+            Alert.severity,
+            Alert.title,
+            func.substr(Alert.message, 1, 400).label("message"),
+            Alert.resolved,
+            Alert.resolved_at,
+            Alert.created_at,
+            Alert.related_agent_id,
+            Alert.related_task_id,
+            Agent.name.label("agent"),
+            Task.name.label("task"),
+            Workflow.id.label("workflow_id"),
+            Workflow.name.label("workflow"),
+        )
         .outerjoin(Agent, Agent.id == Alert.related_agent_id)
         .outerjoin(Task, Task.id == Alert.related_task_id)
         .outerjoin(Workflow, Workflow.id == Task.workflow_id)
@@ -54,7 +66,9 @@ def _conditions(wanted: AlertFilter) -> list[Any]:
     if wanted.type:
         found.append(Alert.alert_type == wanted.type)
     if wanted.q:
-        found.append(or_(*(column.icontains(wanted.q, autoescape=True) for column in (Alert.title, Alert.message))))
+        found.append(
+            or_(*(column.icontains(wanted.q, autoescape=True) for column in (Alert.title, Alert.message)))
+        )
     return found
 
 
@@ -69,14 +83,21 @@ def count(wanted: AlertFilter) -> str:
 
 
 def _newest_open(*conditions: Any) -> Any:
-    columns = (Alert.id, Alert.severity, Alert.title, Alert.fingerprint, Alert.created_at, Alert.related_agent_id)
+    columns = (
+        Alert.id,
+        Alert.severity,
+        Alert.title,
+        Alert.fingerprint,
+        Alert.created_at,
+        Alert.related_agent_id,
+    )
     newest = select(*columns, Alert.related_task_id).where(Alert.resolved.is_(False), *conditions)
     return newest.order_by(Alert.created_at.desc(), Alert.id.desc()).limit(MANY).subquery()
 
 
 def tally() -> dict[str, int]:
     newest = _newest_open()
-    return dict(db.session.execute(select(newest.c.severity, func.count()).group_by(newest.c.severity)).tuples().all())
+    return dict(db.session.execute(select(newest.c.severity, func.count()).group_by(newest.c.severity)).all())
 
 
 def by_cause(*conditions: Any, limit: int = 5) -> list[Any]:
@@ -90,4 +111,8 @@ def by_cause(*conditions: Any, limit: int = 5) -> list[Any]:
     ).subquery()  # fmt: skip
     urgency = case({word: place for place, word in enumerate(SEVERITIES)}, value=ranked.c.severity)
     statement = select(ranked).where(ranked.c.place == 1)
-    return list(db.session.execute(statement.order_by(urgency.desc(), ranked.c.created_at.desc(), ranked.c.id).limit(limit)))
+    return list(
+        db.session.execute(
+            statement.order_by(urgency.desc(), ranked.c.created_at.desc(), ranked.c.id).limit(limit)
+        )
+    )

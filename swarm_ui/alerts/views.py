@@ -1,6 +1,6 @@
 """The list of alerts; resolve and reopen."""
 
-from flask import Blueprint, request, url_for
+from flask import Blueprint, Response, request, url_for
 
 from swarm_ui.access import local_path
 from swarm_ui.alerts import queries
@@ -30,20 +30,20 @@ def index():
 
 
 @bp.post("/<alert_id>/resolve")
-def resolve(alert_id: str):
+def resolve(alert_id: str) -> Response:
     alert = db.get_or_404(Alert, alert_id)
     alert.resolve()
     return _changed(alert)
 
 
 @bp.post("/<alert_id>/reopen")
-def reopen(alert_id: str):
+def reopen(alert_id: str) -> Response:
     alert = db.get_or_404(Alert, alert_id)
     alert.reopen()
     return _changed(alert)
 
 
-def _changed(alert: Alert):
+def _changed(alert: Alert) -> Response:
     db.session.commit()
     row = db.session.execute(queries.rows().where(Alert.id == alert.id)).one()
     back = request.form.get("next")

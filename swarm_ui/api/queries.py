@@ -16,6 +16,7 @@ from swarm_ui.tasks.queries import logs_of, messages_of
 from swarm_ui.web import Slice, keyset
 from swarm_ui.workflows.models import Workflow
 
+
 def agents(wanted: AgentQuery) -> Slice:
     statement = _matching(shapes.AGENT, wanted, status=Agent.status, type=Agent.type)
     statement = _named(statement, Agent.name, wanted.q)
@@ -51,7 +52,9 @@ def logs(task_id: str, wanted: LogQuery) -> Slice:
     statement = logs_of(task_id, *shapes.LOG.columns, level=wanted.level, agent=wanted.agentId)
     if wanted.eventType:
         statement = statement.where(ExecutionLog.event_type == wanted.eventType)
-    return _read(shapes.LOG, keyset(statement, ExecutionLog.at, ExecutionLog.id, ascending=True, **_place(wanted)))
+    return _read(
+        shapes.LOG, keyset(statement, ExecutionLog.at, ExecutionLog.id, ascending=True, **_place(wanted))
+    )
 
 
 def history(task_id: str, wanted: Paging) -> Slice:
@@ -68,7 +71,9 @@ def one(shape: Shape, row_id: InstrumentedAttribute[str], value: str) -> dict[st
 def _matching(shape: Shape, wanted: Paging, **columns: InstrumentedAttribute[Any]) -> Select[Any]:
     """The shape's columns where each filter that was given holds."""
     given = {name: getattr(wanted, name) for name in columns}
-    return select(*shape.columns).where(*(columns[name] == value for name, value in given.items() if value is not None))
+    return select(*shape.columns).where(
+        *(columns[name] == value for name, value in given.items() if value is not None)
+    )
 
 
 def _named(statement: Select[Any], name: InstrumentedAttribute[str], words: str | None) -> Select[Any]:

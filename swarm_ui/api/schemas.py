@@ -3,7 +3,15 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StringConstraints,
+)
 
 from swarm_ui.agents.models import STATUSES as AGENT_STATUSES
 from swarm_ui.agents.models import TYPES as AGENT_TYPES
@@ -11,6 +19,7 @@ from swarm_ui.alerts.models import SEVERITIES
 from swarm_ui.alerts.models import TYPES as ALERT_TYPES
 from swarm_ui.tasks.models import EVENT_TYPES, LEVELS, MESSAGE_TYPES
 from swarm_ui.tasks.models import STATUSES as TASK_STATUSES
+from swarm_ui.web import RowId
 from swarm_ui.workflows.models import PATTERNS
 from swarm_ui.workflows.models import STATUSES as WORKFLOW_STATUSES
 
@@ -25,7 +34,6 @@ def _utc(moment: datetime) -> datetime:
 
 
 Moment = Annotated[datetime, BeforeValidator(_plus), AfterValidator(_utc)]
-RowId = Annotated[str, StringConstraints(max_length=36)]
 Words = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
 Cursor = Annotated[str, StringConstraints(max_length=500)]
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, inspect
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.orm import InstrumentedAttribute, Mapper
 
 from swarm_ui import clock
 from swarm_ui.agents.models import Agent
@@ -41,7 +41,8 @@ class Shape:
         self.columns: list[InstrumentedAttribute[Any]] = []
         self.names: list[str] = []
         self._formats: list[tuple[str, Callable[[Any], Any]]] = []
-        for attribute in inspect(model).column_attrs:
+        mapper: Mapper[Any] = inspect(model)
+        for attribute in mapper.column_attrs:
             name = attribute.columns[0].name
             if name in hidden:
                 continue

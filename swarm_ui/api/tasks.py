@@ -75,8 +75,8 @@ def spans(task_id: str, wanted: Paging) -> Slice:
     Which spans are on the page is found without their payloads: sorting those would move megabytes.
     """
     light = queries.spans_of(task_id, Span.started_at, Span.span_id, Span.id)
-    place = {"limit": wanted.limit, "cursor": wanted.cursor, "ascending": True}
-    found = keyset(light, Span.started_at, Span.span_id, **place)
+    at, row_id = Span.started_at, Span.span_id
+    found = keyset(light, at, row_id, limit=wanted.limit, cursor=wanted.cursor, ascending=True)
     order = {row.id: number for number, row in enumerate(found.items)}
     whole = select(*shapes.SPAN.columns, Span.id).where(Span.id.in_(order))
     rows = db.session.execute(whole).all() if order else []
@@ -91,8 +91,10 @@ def spans(task_id: str, wanted: Paging) -> Slice:
 
 def _resources(hashes: set[str]) -> dict[str, Any]:
     """The attributes of the processes that sent, by the hash under which spans name them."""
-    rows = db.session.execute(select(Resource.hash, Resource.attributes).where(Resource.hash.in_(hashes - {""})))
-    return {hash_: attributes for hash_, attributes in rows}
+    rows = db.session.execute(
+        select(Resource.hash, Resource.attributes).where(Resource.hash.in_(hashes - {""}))
+    )
+    return dict(rows.all())
 
 
 def _span(row: Any, reader: Reader) -> dict[str, Any]:

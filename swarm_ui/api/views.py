@@ -3,6 +3,7 @@
 from typing import Any
 
 from flask import Blueprint, Response, current_app, redirect, request, url_for
+from flask.typing import ResponseReturnValue
 
 from swarm_ui.access import SAFE_METHODS
 from swarm_ui.agents.models import Agent
@@ -18,7 +19,7 @@ bp = Blueprint("api", __name__, url_prefix="/api/v1")
 
 
 @bp.get("/")
-def index():
+def index() -> ResponseReturnValue:
     """This list."""
     rules = [rule for rule in current_app.url_map.iter_rules() if rule.endpoint.startswith(f"{bp.name}.")]
     endpoints = [
@@ -30,31 +31,31 @@ def index():
 
 
 @bp.get("/agents")
-def list_agents():
+def list_agents() -> ResponseReturnValue:
     """Agents, newest first; by status, type, q."""
     return _list(queries.agents(parse(schemas.AgentQuery, request.args)))
 
 
 @bp.get("/agents/<agent_id>")
-def show_agent(agent_id: str):
+def show_agent(agent_id: str) -> ResponseReturnValue:
     """One agent."""
     return _one(queries.one(shapes.AGENT, Agent.id, agent_id))
 
 
 @bp.get("/workflows")
-def list_workflows():
+def list_workflows() -> ResponseReturnValue:
     """Workflows, newest first; by status, orchestrationPattern, q."""
     return _list(queries.workflows(parse(schemas.WorkflowQuery, request.args)))
 
 
 @bp.get("/workflows/<workflow_id>")
-def show_workflow(workflow_id: str):
+def show_workflow(workflow_id: str) -> ResponseReturnValue:
     """One workflow with its graph."""
     return _one(queries.one(shapes.WORKFLOW, Workflow.id, workflow_id))
 
 
 @bp.get("/tasks")
-def list_tasks():
+def list_tasks() -> ResponseReturnValue:
     """Runs, newest first; by status, workflowId, agentId, traceId, q, since, until."""
     found, cut = tasks.listed(parse(schemas.TaskQuery, request.args))
     # A text is searched in so many of the newest runs; `until` leads to older ones.
@@ -62,48 +63,48 @@ def list_tasks():
 
 
 @bp.get("/tasks/<task_id>")
-def show_task(task_id: str):
+def show_task(task_id: str) -> ResponseReturnValue:
     """One run."""
     found = tasks.one(task_id)
     return json_response(found) if found else _moved_or_missing(task_id)
 
 
 @bp.get("/tasks/<task_id>/spans")
-def list_spans(task_id: str):
+def list_spans(task_id: str) -> ResponseReturnValue:
     """Its steps in the order in which they began, with attributes, events, links, input and output."""
     wanted = parse(schemas.Paging, request.args)
     return _list(tasks.spans(task_id, wanted)) if tasks.exists(task_id) else _moved_or_missing(task_id)
 
 
 @bp.get("/tasks/<task_id>/messages")
-def list_messages(task_id: str):
+def list_messages(task_id: str) -> ResponseReturnValue:
     """What its agents said to each other, in order; by messageType."""
     wanted = parse(schemas.MessageQuery, request.args)
     return _list(queries.messages(task_id, wanted)) if tasks.exists(task_id) else _moved_or_missing(task_id)
 
 
 @bp.get("/tasks/<task_id>/logs")
-def list_logs(task_id: str):
+def list_logs(task_id: str) -> ResponseReturnValue:
     """Its execution logs, in order; by level (that and worse), eventType, agentId."""
     wanted = parse(schemas.LogQuery, request.args)
     return _list(queries.logs(task_id, wanted)) if tasks.exists(task_id) else _moved_or_missing(task_id)
 
 
 @bp.get("/tasks/<task_id>/history")
-def list_history(task_id: str):
+def list_history(task_id: str) -> ResponseReturnValue:
     """What was kept of it when it ended: input, output, conversation, metrics."""
     wanted = parse(schemas.Paging, request.args)
     return _list(queries.history(task_id, wanted)) if tasks.exists(task_id) else _moved_or_missing(task_id)
 
 
 @bp.get("/alerts")
-def list_alerts():
+def list_alerts() -> ResponseReturnValue:
     """Alerts, newest first; by resolved, severity, alertType, relatedAgentId, relatedTaskId."""
     return _list(queries.alerts(parse(schemas.AlertQuery, request.args)))
 
 
 @bp.patch("/alerts/<alert_id>")
-def change_alert(alert_id: str):
+def change_alert(alert_id: str) -> ResponseReturnValue:
     """Resolve or reopen: {"resolved": true} or {"resolved": false}. A key needs the scope write."""
     alert = db.get_or_404(Alert, alert_id)
     if parse(schemas.AlertChange, request.get_json()).resolved:
@@ -129,4 +130,5 @@ def _moved_or_missing(task_id: str) -> Any:
     now_in = successor_of(task_id)
     if now_in is None or now_in == task_id:
         raise Refused(404, "There is nothing here, or it is not yours to see.")
-    return redirect(url_for(request.endpoint or "", **{**request.args.to_dict(), "task_id": now_in}), 301)
+    query = request.query_string.decode("ascii", "replace")
+    return redirect(url_for(request.endpoint or "", task_id=now_in) + ("?" + query if query else ""), 301)

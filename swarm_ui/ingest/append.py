@@ -42,10 +42,18 @@ class Appended:
 
 
 def append_spans(
-    engine: Engine, owner_id: int, records: list[SpanRecord], arrived_at: int | None = None
+    engine: Engine,
+    owner_id: int,
+    records: list[SpanRecord],
+    arrived_at: int | None = None,
+    due_at: int | None = None,
 ) -> Appended:
-    """Commits these spans. `arrived_at` (µs) is now unless given. Raises Busy or StorageError: then nothing was stored."""
+    """Commits these spans. `arrived_at` (µs) is now unless given. Raises Busy or StorageError: then nothing was stored.
+
+    Workers leave the traces alone until `due_at`: who gives it projects them until then.
+    """
     arrived_at = clock.now_us() if arrived_at is None else arrived_at
+    due_at = arrived_at if due_at is None else due_at
     resources: dict[str, dict[str, Any]] = {}
     rows: dict[tuple[str, str], tuple[Any, ...]] = {}
     links: set[tuple[int, str, str]] = set()
@@ -86,7 +94,7 @@ def append_spans(
     ordered = [rows[key] for key in sorted(rows)]
     bodies = {block_id: (block_id, owner_id, body) for block_id, body in blocks.rows()}
     return retrying(
-        lambda: _store_spans(engine, owner_id, ordered, bodies, sorted(links), resources, arrived_at)
+        lambda: _store_spans(engine, owner_id, ordered, bodies, sorted(links), resources, due_at)
     )
 
 
@@ -107,7 +115,7 @@ def _store_spans(
     bodies: dict[int | None, tuple[int, int, bytes]],
     links: list[tuple[int, str, str]],
     resources: dict[str, dict[str, Any]],
-    arrived_at: int,
+    due_at: int,
 ) -> Appended:
     with transaction(engine) as raw:
         fresh, newer = _compare(raw, owner_id, rows)
@@ -126,7 +134,7 @@ def _store_spans(
         raw.insert("trace_links", "userId,traceId,linkedTraceId", links, ignore=True)
         _keep_resources(raw, owner_id, resources)
         # A linked trace that is here already belongs to the same run from now on.
-        mark_dirty(raw, owner_id, sorted(changed), arrived_at)
+        mark_dirty(raw, owner_id, sorted(changed), due_at)
     return Appended(len(fresh) + len(newer), sorted(changed))
 
 
@@ -183,10 +191,15 @@ def _keep_resources(raw: Raw, owner_id: int, resources: dict[str, dict[str, Any]
 
 
 def append_logs(
-    engine: Engine, owner_id: int, entries: list[LogEntry], arrived_at: int | None = None
+    engine: Engine,
+    owner_id: int,
+    entries: list[LogEntry],
+    arrived_at: int | None = None,
+    due_at: int | None = None,
 ) -> Appended:
     """Commits these log records. Those with a trace wait for its projection; the others become execution logs at once."""
     arrived_at = clock.now_us() if arrived_at is None else arrived_at
+    due_at = arrived_at if due_at is None else due_at
     rows: dict[tuple[str, str], tuple[Any, ...]] = {}
     loose: dict[str, tuple[Any, ...]] = {}
     for entry in entries:
@@ -212,7 +225,7 @@ def append_logs(
     if not rows:
         return Appended()
     ordered = [rows[key] for key in sorted(rows)]
-    return retrying(lambda: _store_logs(engine, owner_id, ordered, loose, arrived_at))
+    return retrying(lambda: _store_logs(engine, owner_id, ordered, loose, due_at))
 
 
 LOG_RECORD_COLUMNS = "userId,traceId,spanId,hash,at,severity,eventName,serviceName,scope,payload,arrivedAt"
@@ -226,7 +239,7 @@ def _store_logs(
     owner_id: int,
     rows: list[tuple[Any, ...]],
     loose: dict[str, tuple[Any, ...]],
-    arrived_at: int,
+    due_at: int,
 ) -> Appended:
     by_trace: dict[str, list[str]] = {}
     for row in rows:
@@ -249,7 +262,7 @@ def _store_logs(
             ignore=True,
         )
         changed = sorted({row[1] for row in fresh if row[1]})
-        mark_dirty(raw, owner_id, changed, arrived_at)
+        mark_dirty(raw, owner_id, changed, due_at)
     return Appended(len(fresh), changed)
 
 

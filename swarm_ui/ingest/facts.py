@@ -16,8 +16,18 @@ from typing import Any
 
 from swarm_ui.ingest import conventions as c
 from swarm_ui.ingest.handovers import SOMEBODY, handed_to, tool_calls
-from swarm_ui.ingest.otlp import SpanRecord
-from swarm_ui.ingest.values import count, first, number, opaque, parsed_json, readable, string, without_uuid
+from swarm_ui.ingest.records import SpanRecord, optional_id
+from swarm_ui.ingest.values import (
+    count,
+    first,
+    named,
+    number,
+    opaque,
+    parsed_json,
+    readable,
+    string,
+    without_uuid,
+)
 from swarm_ui.jsontext import clean_text, dump_bytes
 
 _STATUS = ("unset", "ok", "error")
@@ -53,17 +63,17 @@ def facts_of(record: SpanRecord) -> Facts:
     facts = Facts()
     facts.trace_id, facts.span_id, facts.parent_id = record.trace_id, record.span_id, record.parent_id
     facts.started_at, facts.ended_at = record.started_at, record.ended_at
-    facts.name = clean_text(record.name, 255) or "(no name)"
+    facts.name = named(record.name) or "(no name)"
     facts.status = _STATUS[record.status]
     if "{" in facts.name and (shown := record.attributes.get(c.SHOWN_NAME)):
-        facts.name = clean_text(string(shown), 255)
+        facts.name = named(shown) or facts.name
     more: dict[str, Any] = {}
     facts.more = more
-    if service := string(record.resource.get("service.name")):
-        more["svc"] = clean_text(service, 255)
+    if service := named(record.resource.get("service.name")):
+        more["svc"] = service
     if record.resource.get(c.SAMPLE):
         more["smp"] = 1
-    operation = string(attributes.get("gen_ai.operation.name"))
+    operation = named(attributes.get("gen_ai.operation.name"))
     kind = _kind(attributes, operation)
     if (
         kind == "llm"
@@ -73,14 +83,14 @@ def facts_of(record: SpanRecord) -> Facts:
         kind = "step"
     facts.kind = kind
 
-    scope_name, scope_version = record.scope
+    scope_name, scope_version = map(named, record.scope)
     facts.scope = clean_text(f"{scope_name}@{scope_version}", 255) if scope_name or scope_version else None
 
     _read_usage(facts, attributes, kind)
     _read_error(facts, record, attributes)
-    _read_agent(facts, record, attributes, operation)
+    _read_agent(facts, attributes, operation)
     if kind == "tool":
-        _read_tool(more, record, attributes)
+        _read_tool(facts, attributes)
     elif kind == "llm":
         _read_model(facts, attributes)
         if calls := tool_calls(attributes):
@@ -88,15 +98,14 @@ def facts_of(record: SpanRecord) -> Facts:
     if kind != "step" and (framework := _framework(scope_name)):
         more["fw"] = framework
     _read_message(more, attributes)
-    if session := first(attributes, c.SESSION):
-        more["ses"] = clean_text(session, 255)
-    if attributes.get("openinference.span.kind") in c.EVALUATION or operation in c.EVALUATION:
+    if session := named(first(attributes, c.SESSION)):
+        more["ses"] = session
+    if string(attributes.get("openinference.span.kind")) in c.EVALUATION or operation in c.EVALUATION:
         more["ev"] = 1
     if record.remote_parent:
         more["rem"] = 1
     facts.links = sorted({
-        link["traceId"] for link in record.links
-        if link["traceId"] != record.trace_id and len(link["traceId"]) == 32 and link["traceId"].strip("0")
+        linked for link in record.links if (linked := optional_id(link["traceId"], 32)) and linked != record.trace_id
     })  # fmt: skip
     if facts.links:
         more["lk"] = facts.links
@@ -191,14 +200,13 @@ def _read_usage(facts: Facts, attributes: dict[str, Any], kind: str) -> None:
 
 
 def _read_model(facts: Facts, attributes: dict[str, Any]) -> None:
-    model = string(first(attributes, c.MODEL))
+    model = named(first(attributes, c.MODEL))
     if not model and (parameters := attributes.get("llm.invocation_parameters")):
         # Failed calls of some libraries name the model only here.
         found = parsed_json(parameters)
-        model = string(found.get("model") or found.get("model_name")) if isinstance(found, dict) else ""
-    facts.model = clean_text(model, 255) if model and model != "unknown" else None
-    provider = string(first(attributes, c.PROVIDER))
-    facts.provider = clean_text(provider.lower(), 255) if provider else None
+        model = named(found.get("model") or found.get("model_name")) if isinstance(found, dict) else ""
+    facts.model = model if model != "unknown" and model else None
+    facts.provider = named(first(attributes, c.PROVIDER)).lower() or None
 
 
 def _read_error(facts: Facts, record: SpanRecord, attributes: dict[str, Any]) -> None:
@@ -208,21 +216,21 @@ def _read_error(facts: Facts, record: SpanRecord, attributes: dict[str, Any]) ->
     kind = message = ""
     for event in record.events:
         if event["name"] == "exception":
-            kind = string(event["attributes"].get("exception.type"))
+            kind = named(event["attributes"].get("exception.type"))
             message = string(event["attributes"].get("exception.message"))
             break
-    kind = kind or string(first(attributes, c.ERROR_TYPE))
+    kind = kind or named(first(attributes, c.ERROR_TYPE))
     message = message or record.status_message or string(first(attributes, c.ERROR_MESSAGE))
     if kind and c.CONTROL_FLOW.search(kind):
         facts.status = "ok"  # raised to steer the graph, not because something went wrong
         return
-    facts.error_type = clean_text(kind, 255) if kind else None
+    facts.error_type = kind or None
     facts.error_message = clean_text(message, 8_000) if message else None
 
 
-def _read_agent(facts: Facts, record: SpanRecord, attributes: dict[str, Any], operation: str) -> None:
+def _read_agent(facts: Facts, attributes: dict[str, Any], operation: str) -> None:
     more, kind = facts.more, facts.kind
-    name = string(first(attributes, c.AGENT_NAME))
+    name = named(first(attributes, c.AGENT_NAME))
     if kind == "workflow" or operation == "invoke_workflow":
         # A whole run. In the newest convention its name stands where an agent's stands otherwise.
         workflow = (
@@ -230,7 +238,7 @@ def _read_agent(facts: Facts, record: SpanRecord, attributes: dict[str, Any], op
             or (operation == "invoke_workflow" and name)
             or first(attributes, c.ENTITY_NAME)
         )
-        more["wf"] = clean_text(string(workflow) or readable(record.name) or record.name, 255)
+        more["wf"] = named(workflow) or readable(facts.name) or facts.name
         return
     if operation == "create_agent":
         more["cr"] = 1
@@ -239,31 +247,31 @@ def _read_agent(facts: Facts, record: SpanRecord, attributes: dict[str, Any], op
     if kind == "agent":
         more["inv"] = 1
         if not name and attributes.get("traceloop.span.kind"):
-            name = string(first(attributes, c.ENTITY_NAME))
+            name = named(first(attributes, c.ENTITY_NAME))
         if not name:
-            node = string(first(attributes, c.AGENT_NODE))
+            node = named(first(attributes, c.AGENT_NODE))
             name = node if node and not opaque(node) else ""
         if not name:
-            name = string(first(attributes, c.CALLER_NAME)) if "ai.operationId" in attributes else ""
+            name = named(first(attributes, c.CALLER_NAME)) if "ai.operationId" in attributes else ""
         if not name and graph_node:
             name = graph_node
         if not name:
-            name = readable(record.name)
+            name = readable(facts.name)
             more["imp"] = 1
         if opaque(name):
             name = ""
         if not name or c.GENERIC_NAME.match(name):
             more["gen"] = 1
-        if (parent := string(first(attributes, c.PARENT_AGENT))) and not opaque(parent):
-            more["pa"] = clean_text(parent, 255)
+        if (parent := named(first(attributes, c.PARENT_AGENT))) and not opaque(parent):
+            more["pa"] = parent
     else:
         if not name and "ai.operationId" in attributes:
-            name = string(first(attributes, c.CALLER_NAME))
+            name = named(first(attributes, c.CALLER_NAME))
         name = name or graph_node
         if name and (opaque(name) or c.GENERIC_NAME.match(name)):
             name = ""
     if name:
-        more["ag"] = clean_text(name, 255)
+        more["ag"] = name
 
 
 def _graph_node(attributes: dict[str, Any]) -> str:
@@ -272,27 +280,27 @@ def _graph_node(attributes: dict[str, Any]) -> str:
     if not isinstance(metadata, str) or "checkpoint_ns" not in metadata:
         return ""
     found = _NAMESPACE.search(metadata)
-    return found[1] if found else ""
+    return named(found[1]) if found else ""
 
 
 _NAMESPACE = re.compile(r'"langgraph_checkpoint_ns": ?"([^":|]+):')
 _DESTINATION = re.compile(r'"__handoff_destination": ?"([^"]+)"')
 
 
-def _read_tool(more: dict[str, Any], record: SpanRecord, attributes: dict[str, Any]) -> None:
-    tool = string(first(attributes, c.TOOL_NAME))
+def _read_tool(facts: Facts, attributes: dict[str, Any]) -> None:
+    more = facts.more
+    tool = named(first(attributes, c.TOOL_NAME))
     if not tool and attributes.get("traceloop.span.kind"):
-        tool = string(first(attributes, c.ENTITY_NAME))
-    tool = tool or readable(record.name) or record.name
-    more["tl"] = clean_text(tool, 255)
-    if call := string(first(attributes, c.TOOL_CALL_ID)):
-        more["call"] = clean_text(call, 255)
+        tool = named(first(attributes, c.ENTITY_NAME))
+    tool = more["tl"] = tool or readable(facts.name) or facts.name
+    if call := named(first(attributes, c.TOOL_CALL_ID)):
+        more["call"] = call
     metadata = attributes.get("metadata")
     if isinstance(metadata, str) and (found := _DESTINATION.search(metadata)):
-        more["to"] = clean_text(found[1], 255)
+        more["to"] = named(found[1])
     elif destination := handed_to(tool, first(attributes, c.TOOL_ARGUMENTS)):
-        more["to"] = clean_text(destination, 255)
-    elif c.HANDOFF_WORD.search(string(attributes.get("gen_ai.operation.name"))):
+        more["to"] = named(destination)
+    elif c.HANDOFF_WORD.search(named(attributes.get("gen_ai.operation.name"))):
         more["to"] = SOMEBODY
 
 
@@ -300,11 +308,11 @@ def _read_message(more: dict[str, Any], attributes: dict[str, Any]) -> None:
     sender, recipient = first(attributes, c.SENDER), first(attributes, c.RECIPIENT)
     if not sender or not isinstance(sender, str):
         return
-    more["snd"] = clean_text(without_uuid(sender), 255)
+    more["snd"] = without_uuid(named(sender))
     if isinstance(recipient, str) and recipient:
-        more["rcp"] = clean_text(without_uuid(recipient), 255)
-    if kind := first(attributes, c.MESSAGE_TYPE):
-        more["mt"] = clean_text(str(kind), 64)
+        more["rcp"] = without_uuid(named(recipient))
+    if kind := named(first(attributes, c.MESSAGE_TYPE)):
+        more["mt"] = kind
     context = attributes.get("message_context")
     if isinstance(context, str) and (found := _MESSAGE_ID.search(context)):
         more["mid"] = found[1]
@@ -319,7 +327,6 @@ def _framework(scope: str) -> str:
     known = _frameworks.get((scope, ""))
     if known is None:
         known = c.SCOPE_SUFFIX.sub("", c.SCOPE_PREFIX.sub("", scope)) or scope
-        known = clean_text(known, 255)
         if len(_frameworks) < 1000:
             _frameworks[scope, ""] = known
     return known

@@ -3,8 +3,7 @@
 from typing import Any
 
 from swarm_ui.ingest import conventions as c
-from swarm_ui.ingest.values import parsed_json
-from swarm_ui.jsontext import clean_text
+from swarm_ui.ingest.values import dictionaries, named, parsed_json
 
 # In the place of a hand-off's destination that was not recorded.
 SOMEBODY = "?"
@@ -49,14 +48,14 @@ def tool_calls(attributes: dict[str, Any]) -> list[str]:
         return names[:16]
     output = attributes.get("gen_ai.output.messages")
     if output and (not isinstance(output, str) or "tool_call" in output):
-        for message in parsed_json(output) or ():
-            for part in (message.get("parts") or ()) if isinstance(message, dict) else ():
-                if isinstance(part, dict) and part.get("type") == "tool_call" and part.get("name"):
+        for message in dictionaries(parsed_json(output)):
+            for part in dictionaries(message.get("parts")):
+                if part.get("type") == "tool_call" and part.get("name"):
                     names.append(_call(part["name"], part.get("arguments")))
         return names[:16]
     if calls := attributes.get("ai.response.toolCalls"):
-        for call in parsed_json(calls) or ():
-            if isinstance(call, dict) and call.get("toolName"):
+        for call in dictionaries(parsed_json(calls)):
+            if call.get("toolName"):
                 names.append(_call(call["toolName"], call.get("input", call.get("args"))))
         return names[:16]
     for number in range(16):
@@ -68,6 +67,6 @@ def tool_calls(attributes: dict[str, Any]) -> list[str]:
 
 
 def _call(name: Any, arguments: Any) -> str:
-    text = clean_text(str(name), 200)
-    destination = handed_to(text, arguments)
-    return f"{text}>{clean_text(destination, 200)}" if destination else text
+    tool = named(name)
+    destination = handed_to(tool, arguments)
+    return f"{tool}>{named(destination)}" if destination else tool

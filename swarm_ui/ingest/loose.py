@@ -29,8 +29,10 @@ def event_type_of(severity: int, event_name: str | None, body: Any) -> str:
         return "metric"
     if "state" in name or "transition" in name:
         return "state_change"
-    if isinstance(body, dict) and ("tool_calls" in body or "tool_calls" in (body.get("message") or ())):
-        return "decision"
+    if isinstance(body, dict):
+        message = body.get("message")
+        if "tool_calls" in body or (isinstance(message, dict) and "tool_calls" in message):
+            return "decision"
     return "execution"
 
 

@@ -11,7 +11,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from swarm_ui.ingest import otlp_json, otlp_protobuf
-from swarm_ui.ingest.records import Batch, LogEntry, Point, SpanRecord, Unreadable
+from swarm_ui.ingest.records import MISTAKES, Batch, LogEntry, Point, SpanRecord, Unreadable
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
 __all__ = [
@@ -64,28 +64,35 @@ def read_metrics(body: bytes, encoding: str) -> Batch:
     batch = Batch()
     if encoding == JSON:
         for resource, scope, metric in otlp_json.items(body, "resourceMetrics", "scopeMetrics", "metrics"):
-            _take_points(batch, otlp_json.points_of, metric, resource, scope)
+            for found in _points(batch, otlp_json.data_points, metric):
+                _take(batch, otlp_json.point_of, found, resource, scope)
         return batch
     for group in otlp_protobuf.parse(ExportMetricsServiceRequest, body).resource_metrics:
         resource = otlp_protobuf.attributes_of(group.resource.attributes)
         for scoped in group.scope_metrics:
             scope = (scoped.scope.name, scoped.scope.version)
             for metric in scoped.metrics:
-                _take_points(batch, otlp_protobuf.points_of, metric, resource, scope)
+                for found in _points(batch, otlp_protobuf.data_points, metric):
+                    _take(batch, otlp_protobuf.point_of, found, resource, scope)
     return batch
 
 
 def _take(batch: Batch, read: Any, item: Any, resource: dict[str, Any], scope: tuple[str, str]) -> None:
+    """One that cannot be read is refused alone."""
     try:
         batch.records.append(read(item, resource, scope))
-    except (ValueError, TypeError, AttributeError, KeyError) as error:
-        batch.refused.append(str(error) or type(error).__name__)
+    except MISTAKES as error:
+        batch.refused.append(_reason(error))
 
 
-def _take_points(
-    batch: Batch, read: Any, item: Any, resource: dict[str, Any], scope: tuple[str, str]
-) -> None:
+def _points(batch: Batch, read: Any, metric: Any) -> list[Any]:
     try:
-        batch.records.extend(read(item, resource, scope))
-    except (ValueError, TypeError, AttributeError, KeyError) as error:
-        batch.refused.append(str(error) or type(error).__name__)
+        return list(read(metric))
+    except MISTAKES as error:
+        batch.refused.append(_reason(error))
+        return []
+
+
+def _reason(error: Exception) -> str:
+    """Python's own words for a wrong type say nothing to a sender."""
+    return str(error)[:200] if isinstance(error, ValueError) else "a field has a value of the wrong type"

@@ -8,6 +8,7 @@ import orjson
 
 from swarm_ui.ingest.records import (
     DEEPEST_VALUE,
+    MISTAKES,
     REMOTE_PARENT,
     LogEntry,
     Point,
@@ -18,6 +19,7 @@ from swarm_ui.ingest.records import (
     moment,
     nanoseconds,
     optional_id,
+    severity,
     times,
 )
 
@@ -29,12 +31,15 @@ def items(body: bytes, *levels: str) -> Iterable[tuple[dict[str, Any], tuple[str
         raise Unreadable("the body must be a JSON object")
     groups_key, scoped_key, items_key = levels[:3]
     for group in _list(document, groups_key):
-        resource = _json_attributes(_dict(group.get("resource")).get("attributes"))
+        resource = _resource(group)
         scoped_list = _list(group, scoped_key) or (_list(group, levels[3]) if len(levels) > 3 else [])
         for scoped in scoped_list:
             described = _dict(scoped.get("scope") or scoped.get("instrumentationLibrary"))
             scope = (_text(described.get("name")), _text(described.get("version")))
-            for item in scoped.get(items_key) or ():
+            found = scoped.get(items_key) or ()
+            if not isinstance(found, (list, tuple)):
+                raise Unreadable(f"{items_key} must be an array")
+            for item in found:
                 yield resource, scope, item
 
 
@@ -75,6 +80,14 @@ def _json_attributes(pairs: Any) -> dict[str, Any]:
     return found
 
 
+def _resource(group: dict[str, Any]) -> dict[str, Any]:
+    """A resource that cannot be read costs its attributes, not the data that names it."""
+    try:
+        return _json_attributes(_dict(group.get("resource")).get("attributes"))
+    except MISTAKES:
+        return {}
+
+
 def _json_value(value: dict[str, Any], depth: int) -> Any:
     if "stringValue" in value:
         return _text(value["stringValue"])
@@ -113,7 +126,7 @@ def span_of(span: dict[str, Any], resource: dict[str, Any], scope: tuple[str, st
     record.events = [
         {
             "name": _text(event.get("name")),
-            "at": nanoseconds(event.get("timeUnixNano")) // 1000,
+            "at": moment(nanoseconds(event.get("timeUnixNano"))),
             "attributes": _json_attributes(event.get("attributes")),
         }
         for event in span.get("events") or ()
@@ -139,7 +152,7 @@ def log_of(entry: dict[str, Any], resource: dict[str, Any], scope: tuple[str, st
     record.at = moment(
         nanoseconds(entry.get("timeUnixNano")) or nanoseconds(entry.get("observedTimeUnixNano"))
     )
-    record.severity = int(entry.get("severityNumber") or 0)
+    record.severity = severity(entry.get("severityNumber"))
     record.severity_text = _text(entry.get("severityText"))
     record.attributes = _json_attributes(entry.get("attributes"))
     record.event_name = _text(entry.get("eventName")) or _text(record.attributes.get("event.name"))
@@ -157,24 +170,29 @@ _JSON_KINDS = {
 }
 
 
-def points_of(metric: dict[str, Any], resource: dict[str, Any], scope: tuple[str, str]) -> list[Point]:
-    points = []
+def data_points(metric: dict[str, Any]) -> Iterable[tuple[dict[str, Any], str, dict[str, Any], Any]]:
+    """(metric, kind, data, point) of each of its points."""
     for key, kind in _JSON_KINDS.items():
         data = metric.get(key)
-        if not isinstance(data, dict):
-            continue
-        for given in _list(data, "dataPoints"):
-            point = Point()
-            point.name, point.unit, point.kind = _text(metric.get("name")), _text(metric.get("unit")), kind
-            point.cumulative = {1: False, 2: True}.get(data.get("aggregationTemporality"))  # type: ignore[arg-type]
-            point.attributes = _json_attributes(given.get("attributes"))
-            point.started_at = nanoseconds(given.get("startTimeUnixNano")) // 1000
-            point.at = moment(nanoseconds(given.get("timeUnixNano")))
-            if kind in ("gauge", "sum"):
-                number = given["asDouble"] if "asDouble" in given else given.get("asInt")
-                point.value, point.count = finite(number), None
-            else:
-                point.value, point.count = finite(given.get("sum")), int(given.get("count") or 0)
-            point.resource, point.scope = resource, scope
-            points.append(point)
-    return points
+        if isinstance(data, dict):
+            for given in data.get("dataPoints") or ():
+                yield metric, kind, data, given
+
+
+def point_of(
+    found: tuple[dict[str, Any], str, dict[str, Any], Any], resource: dict[str, Any], scope: tuple[str, str]
+) -> Point:
+    metric, kind, data, given = found
+    point = Point()
+    point.name, point.unit, point.kind = _text(metric.get("name")), _text(metric.get("unit")), kind
+    point.cumulative = {1: False, 2: True}.get(data.get("aggregationTemporality"))  # type: ignore[arg-type]
+    point.attributes = _json_attributes(given.get("attributes"))
+    point.started_at = moment(nanoseconds(given.get("startTimeUnixNano")))
+    point.at = moment(nanoseconds(given.get("timeUnixNano")))
+    if kind in ("gauge", "sum"):
+        number = given["asDouble"] if "asDouble" in given else given.get("asInt")
+        point.value, point.count = finite(number), None
+    else:
+        point.value, point.count = finite(given.get("sum")), max(0, int(given.get("count") or 0))
+    point.resource, point.scope = resource, scope
+    return point

@@ -18,6 +18,7 @@ from swarm_ui.ingest.records import (
     finite,
     moment,
     optional_id,
+    severity,
     times,
 )
 
@@ -74,7 +75,7 @@ def span_of(span: Any, resource: dict[str, Any], scope: tuple[str, str]) -> Span
     record.events = [
         {
             "name": event.name,
-            "at": event.time_unix_nano // 1000,
+            "at": moment(event.time_unix_nano),
             "attributes": attributes_of(event.attributes),
         }
         for event in span.events
@@ -99,7 +100,7 @@ def log_of(entry: Any, resource: dict[str, Any], scope: tuple[str, str]) -> LogE
     record.trace_id = optional_id(entry.trace_id.hex(), 32) or ""
     record.span_id = optional_id(entry.span_id.hex(), 16)
     record.at = moment(entry.time_unix_nano or entry.observed_time_unix_nano)
-    record.severity = entry.severity_number
+    record.severity = severity(entry.severity_number)
     record.severity_text = entry.severity_text
     record.attributes = attributes_of(entry.attributes)
     record.event_name = getattr(entry, "event_name", "") or str(record.attributes.get("event.name") or "")
@@ -111,24 +112,27 @@ def log_of(entry: Any, resource: dict[str, Any], scope: tuple[str, str]) -> LogE
 _POINT_KINDS = ("gauge", "sum", "histogram", "exponential_histogram", "summary")
 
 
-def points_of(metric: Any, resource: dict[str, Any], scope: tuple[str, str]) -> list[Point]:
+def data_points(metric: Any) -> Iterable[tuple[Any, str, Any, Any]]:
+    """(metric, kind, data, point) of each of its points."""
     kind = metric.WhichOneof("data")
-    if kind not in _POINT_KINDS:
-        return []
-    data = getattr(metric, kind)
-    points = []
-    for given in data.data_points:
-        point = Point()
-        point.name, point.unit, point.kind = metric.name, metric.unit, kind
-        temporality = getattr(data, "aggregation_temporality", 0)
-        point.cumulative = {1: False, 2: True}.get(temporality)
-        point.attributes = attributes_of(given.attributes)
-        point.started_at, point.at = given.start_time_unix_nano // 1000, moment(given.time_unix_nano)
-        if kind in ("gauge", "sum"):
-            number = given.as_double if given.WhichOneof("value") == "as_double" else given.as_int
-            point.value, point.count = finite(number), None
-        else:
-            point.value, point.count = finite(given.sum), given.count
-        point.resource, point.scope = resource, scope
-        points.append(point)
-    return points
+    if kind in _POINT_KINDS:
+        data = getattr(metric, kind)
+        for given in data.data_points:
+            yield metric, kind, data, given
+
+
+def point_of(found: tuple[Any, str, Any, Any], resource: dict[str, Any], scope: tuple[str, str]) -> Point:
+    metric, kind, data, given = found
+    point = Point()
+    point.name, point.unit, point.kind = metric.name, metric.unit, kind
+    temporality = getattr(data, "aggregation_temporality", 0)
+    point.cumulative = {1: False, 2: True}.get(temporality)
+    point.attributes = attributes_of(given.attributes)
+    point.started_at, point.at = moment(given.start_time_unix_nano), moment(given.time_unix_nano)
+    if kind in ("gauge", "sum"):
+        number = given.as_double if given.WhichOneof("value") == "as_double" else given.as_int
+        point.value, point.count = finite(number), None
+    else:
+        point.value, point.count = finite(given.sum), given.count
+    point.resource, point.scope = resource, scope
+    return point

@@ -12,7 +12,7 @@ version byte, and old ones stay readable.
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from threading import local
+from threading import Lock, local
 from typing import Any
 
 import zstandard
@@ -70,12 +70,24 @@ def stored_at(url: str) -> bytes:
     return _STORED + url.encode()
 
 
+_newest_block = 0
+_newest_lock = Lock()
+
+
+def _new_block_id(at_us: int) -> int:
+    """Grows with time, so that blocks are appended to their table; twelve random bits keep processes apart, and one never repeats itself."""
+    global _newest_block
+    with _newest_lock:
+        _newest_block = max(_newest_block + 1, at_us << 12 | secrets.randbits(12))
+        return _newest_block
+
+
 class Blocks:
     """Collects the documents of a request: `add` gives what stands in a span's `payload`, `rows` the blocks to store with them."""
 
     def __init__(self, at_us: int) -> None:
-        # Ids grow with time, so that blocks are appended to their table; twelve random bits keep requests apart.
-        self._id = at_us << 12 | secrets.randbits(12)
+        self._at_us = at_us
+        self._id = _new_block_id(at_us)
         self._documents: list[bytes] = []
         self._size = 0
         self._closed: list[tuple[int, bytes]] = []
@@ -90,7 +102,7 @@ class Blocks:
     def _close(self) -> None:
         if self._documents:
             self._closed.append((self._id, _compress(b"\n".join(self._documents))))
-        self._id += 1
+            self._id = _new_block_id(self._at_us)
         self._documents, self._size = [], 0
 
     def rows(self) -> list[tuple[int, bytes]]:

@@ -8,6 +8,8 @@ LATEST_US = 7_258_118_400_000_000
 DEEPEST_VALUE = 32
 REMOTE_PARENT = 0x300  # SPAN_FLAGS_CONTEXT_HAS_IS_REMOTE and IS_REMOTE
 _HEX = frozenset("0123456789abcdef")
+# What reading a malformed item may raise.
+MISTAKES = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError)
 
 
 class Unreadable(ValueError):
@@ -136,6 +138,11 @@ def optional_id(text: str, length: int) -> str | None:
 
 def nanoseconds(value: Any) -> int:
     return int(value or 0)
+
+
+def severity(number: Any) -> int:
+    """OTLP's 0–24; what lies outside is the nearest."""
+    return min(max(int(number or 0), 0), 24)
 
 
 def moment(nanoseconds: int) -> int:

@@ -4,9 +4,10 @@ import re
 from typing import Any
 
 from swarm_ui.ingest import conventions as c
-from swarm_ui.jsontext import loads
+from swarm_ui.jsontext import clean_text, loads
 
 _LARGEST_COUNT = 2_000_000_000
+_LONGEST_NAME = 255
 
 
 def first(attributes: dict[str, Any], keys: tuple[str, ...]) -> Any:
@@ -21,6 +22,14 @@ def string(value: Any) -> str:
     if isinstance(value, str):
         return value
     return "" if value is None else str(value)
+
+
+def named(value: Any) -> str:
+    """A name, cut before any pattern looks at it: patterns may take quadratic time. Blanks at its ends go: MySQL takes "a" and "a " for
+    the same key."""
+    if not value:
+        return ""
+    return clean_text(string(value)[: _LONGEST_NAME + 1].strip(), _LONGEST_NAME)
 
 
 def count(value: Any) -> int | None:
@@ -39,7 +48,7 @@ def number(value: Any) -> float | None:
         return None
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return number if number == number and abs(number) != float("inf") else None
 
@@ -55,6 +64,11 @@ def parsed_json(value: Any) -> Any:
         return loads(text)
     except ValueError:
         return None
+
+
+def dictionaries(value: Any) -> list[dict[str, Any]]:
+    """Those in a list; none where it is no list."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def readable(span_name: str) -> str:

@@ -14,7 +14,7 @@ class Metric(Timed, OwnedInBulk, db.Model):
     """One model call, failed ones too (then tokens and cost are null)."""
 
     __tablename__ = "metrics"
-    __table_args__ = table(Index("ix_metrics_userId_taskId", "userId", "taskId"), clustered=True)
+    __table_args__ = table(Index("ix_metrics_userId_taskId", "userId", "taskId"))
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     agent_id: Mapped[str | None] = mapped_column("agentId", Id)

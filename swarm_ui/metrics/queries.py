@@ -54,8 +54,10 @@ def course(wanted: MetricFilter) -> Course:
 
 def by_agent(wanted: MetricFilter) -> list[tuple[Any, Work]]:
     """Agents and what they did, most tokens first."""
-    found = work_by(TaskAgent.at >= wanted.start, ("agent",), agent=TaskAgent.agent_id)["agent"]
-    most = sorted(found, key=lambda agent_id: (-(found[agent_id].tokens or 0), -found[agent_id].runs))[:MOST_AGENTS]
+    found = work_by(TaskAgent.at >= wanted.start, agent=TaskAgent.agent_id)["agent"]
+    most = sorted(found, key=lambda agent_id: (-(found[agent_id].tokens or 0), -found[agent_id].runs))[
+        :MOST_AGENTS
+    ]
     agents = db.session.execute(select(Agent.id, Agent.name).where(Agent.id.in_(most)))
     by_id = {agent.id: agent for agent in agents}
     return [(by_id[agent_id], found[agent_id]) for agent_id in most if agent_id in by_id]
@@ -65,9 +67,16 @@ def reported() -> list[Any]:
     """Newest point of each series that clients export, latest first."""
     statement = (
         select(
-            MetricPoint.service_name, MetricPoint.name, MetricPoint.unit, MetricPoint.kind, MetricPoint.cumulative,
-            MetricPoint.attributes, MetricPoint.count, MetricPoint.value, MetricPoint.at,
-        )  # fmt: skip
+            MetricPoint.service_name,
+            MetricPoint.name,
+            MetricPoint.unit,
+            MetricPoint.kind,
+            MetricPoint.cumulative,
+            MetricPoint.attributes,
+            MetricPoint.count,
+            MetricPoint.value,
+            MetricPoint.at,
+        )
         .order_by(MetricPoint.service_name, MetricPoint.name, MetricPoint.id)
         .limit(MOST_SERIES)
     )

@@ -1,4 +1,4 @@
-"""Sums and percentiles of runs, and of what agents did in them, by any groups: one statement, one scan, however many groups.
+"""Sums and percentiles of runs, and of what agents did in them, by any groups, in as few scans as can be.
 
     found = runs_by(Task.started_at >= start, day=day_of(Task.started_at), workflow=Task.workflow_id)
     found["day"]["2026-11-17"].success, found["workflow"][workflow_id].p95
@@ -9,7 +9,7 @@ Unknown is null: a sum of nothing measured is None.
 from dataclasses import dataclass, fields
 from typing import Any, Self, TypeVar
 
-from sqlalchemy import Float, case, cast, func, select
+from sqlalchemy import Float, and_, cast, func, select
 
 from swarm_ui.aggregates import count_of, percentile, rank_of, total
 from swarm_ui.extensions import db
@@ -76,54 +76,60 @@ class Work(Sums):
 S = TypeVar("S", bound=Sums)
 
 
-def runs_by(where: Any, **groups: Any) -> dict[str, dict[Any, Runs]]:
-    """For each group its runs by key. Durations are those of runs that ended."""
-    took = case((Task.status.in_(ENDED), Task.execution_time)).label("took")
-    inner = _ranked(took, (Task.status, Task.estimated_cost, Task.token_usage), where, groups, tuple(groups))
+def runs_by(where: Any, *, timed: tuple[str, ...] | None = None, **groups: Any) -> dict[str, dict[Any, Runs]]:
+    """For each group its runs by key; percentiles, of those that ended, for the groups named in `timed` or for all."""
     sums = {
         "runs": func.count(),
-        "completed": count_of(inner.status == "completed"),
-        "failed": count_of(inner.status == "failed"),
-        "timed_out": count_of(inner.status == "timeout"),
-        "cost": cast(func.sum(inner.estimated_cost), Float),
-        "tokens": total(inner.token_usage),
+        "cost": cast(func.sum(Task.estimated_cost), Float),
+        "completed": count_of(Task.status == "completed"),
+        "failed": count_of(Task.status == "failed"),
+        "timed_out": count_of(Task.status == "timeout"),
+        "tokens": total(Task.token_usage),
     }
-    return _merged(Runs, inner, sums, groups, tuple(groups))
-
-
-def work_by(where: Any, timed: tuple[str, ...], **groups: Any) -> dict[str, dict[Any, Work]]:
-    """For each group what agents did, by key; percentiles of their own time for the groups named in `timed`."""
-    took = TaskAgent.execution_time.label("took")
-    names = ("executions", "failures", "input_tokens", "output_tokens", "llm_calls", "tool_calls")
-    columns = (TaskAgent.estimated_cost, *(getattr(TaskAgent, name) for name in names))
-    inner = _ranked(took, columns, where, groups, timed)
-    sums = {"runs": func.count(), "cost": cast(func.sum(inner.estimated_cost), Float)}
-    return _merged(Work, inner, sums | {name: total(inner[name]) for name in names}, groups, timed)
-
-
-def _ranked(took: Any, columns: tuple[Any, ...], where: Any, groups: dict[str, Any], timed: tuple[str, ...]) -> Any:
-    keys = [group.label(f"{name}_key") for name, group in groups.items()]
-    ranks = [column for name in timed for column in rank_of(took.element, groups[name], name)]
-    return select(*keys, took, *columns, *ranks).where(where).subquery().c
-
-
-def _merged(made: type[S], inner: Any, sums: dict[str, Any], groups: dict[str, Any], timed: tuple[str, ...]) -> dict[str, dict[Any, S]]:
-    keys = [inner[f"{name}_key"] for name in groups]
-    quantiles = [percentile(inner, percent, "took", name) for name in timed for percent in (50, 95)]
-    statement = select(*keys, *(column.label(name) for name, column in sums.items()), *quantiles).group_by(*keys)
-    found: dict[str, dict[Any, S]] = {name: {} for name in groups}
-    for row in db.session.execute(statement):
-        values = made(**dict(zip(sums, row[len(keys) :], strict=False)))
-        measured = dict(zip(timed, zip(*[iter(row[len(keys) + len(sums) :])] * 2, strict=True), strict=True))
-        for name, key in zip(groups, row, strict=False):
-            entry = found[name].setdefault(key, made())
-            entry.add(values)
-            half, most = measured.get(name, (None, None))
-            # A group may be spread over several rows; the percentile is the smallest value that qualifies.
-            entry.median = _smaller(entry.median, half)
-            entry.p95 = _smaller(entry.p95, most)
+    found = _summed(Runs, sums, where, groups)
+    ended = and_(where, Task.status.in_(ENDED))
+    _add_percentiles(found, Task.execution_time, ended, {name: groups[name] for name in timed or groups})
     return found
 
 
-def _smaller(one: int | None, other: int | None) -> int | None:
-    return other if one is None else one if other is None else min(one, other)
+def work_by(where: Any, *, timed: tuple[str, ...] | None = None, **groups: Any) -> dict[str, dict[Any, Work]]:
+    """For each group what agents did, by key; percentiles are of an agent's own time in a run."""
+    sums = {
+        "runs": func.count(),
+        "cost": cast(func.sum(TaskAgent.estimated_cost), Float),
+        "executions": total(TaskAgent.executions),
+        "failures": total(TaskAgent.failures),
+        "input_tokens": total(TaskAgent.input_tokens),
+        "output_tokens": total(TaskAgent.output_tokens),
+        "llm_calls": total(TaskAgent.llm_calls),
+        "tool_calls": total(TaskAgent.tool_calls),
+    }
+    found = _summed(Work, sums, where, groups)
+    _add_percentiles(found, TaskAgent.execution_time, where, {name: groups[name] for name in timed or groups})
+    return found
+
+
+def _summed(
+    made: type[S], sums: dict[str, Any], where: Any, groups: dict[str, Any]
+) -> dict[str, dict[Any, S]]:
+    """One scan for all groups: rows of their combinations, added up for each."""
+    keys = list(groups.values())
+    found: dict[str, dict[Any, S]] = {name: {} for name in groups}
+    for row in db.session.execute(select(*keys, *sums.values()).where(where).group_by(*keys)):
+        values = made(**dict(zip(sums, row[len(keys) :], strict=True)))
+        for name, key in zip(groups, row, strict=False):
+            found[name].setdefault(key, made()).add(values)
+    return found
+
+
+def _add_percentiles(found: dict[str, dict[Any, S]], value: Any, where: Any, groups: dict[str, Any]) -> None:
+    """One narrow statement for each group: ranking wide rows costs several times as much."""
+    for name, group in groups.items():
+        inner = (
+            select(group.label("key"), value.label("took"), *rank_of(value, group))
+            .where(where, value.is_not(None))
+            .subquery()
+        )
+        statement = select(inner.c.key, percentile(inner.c, 50, "took"), percentile(inner.c, 95, "took"))
+        for key, half, most in db.session.execute(statement.group_by(inner.c.key)):
+            found[name][key].median, found[name][key].p95 = half, most

@@ -11,7 +11,7 @@ from swarm_ui import clock
 from swarm_ui.agents.models import Agent
 from swarm_ui.aggregates import hours_since, latest_of
 from swarm_ui.extensions import db
-from swarm_ui.metrics.sums import ENDED_BADLY, Runs
+from swarm_ui.metrics.sums import ENDED_BADLY, Runs, runs_by
 from swarm_ui.overview.sparks import bars
 from swarm_ui.tasks.models import Task
 from swarm_ui.workflows.models import Workflow
@@ -74,8 +74,10 @@ def worst_agents() -> list[Any]:
 
 
 def condition_counts() -> dict[str, int]:
-    statement = select(func.coalesce(Agent.condition, "new"), func.count()).group_by(func.coalesce(Agent.condition, "new"))
-    return dict(db.session.execute(statement).tuples().all())
+    statement = select(func.coalesce(Agent.condition, "new"), func.count()).group_by(
+        func.coalesce(Agent.condition, "new")
+    )
+    return dict(db.session.execute(statement).all())
 
 
 # Runs.
@@ -110,7 +112,15 @@ def latest_run() -> Any | None:
 def recent_activity() -> list[Any]:
     """The newest runs; a run stands where it ended, or where it began while it runs."""
     statement = (
-        select(Task.id, Task.name, Task.status, Task.started_at, Task.completed_at, Task.execution_time, Task.failed_step)
+        select(
+            Task.id,
+            Task.name,
+            Task.status,
+            Task.started_at,
+            Task.completed_at,
+            Task.execution_time,
+            Task.failed_step,
+        )
         .add_columns(Agent.name.label("agent"))
         .outerjoin(Agent, Agent.id == Task.failed_agent_id)
         .order_by(Task.started_at.desc(), Task.id.desc())
@@ -185,7 +195,13 @@ def _add_newest_run(causes: list[Cause]) -> None:
         return
     failing = aliased(Agent)
     statement = (
-        select(Task.id, Task.name, Task.started_at, Task.completed_at, func.substr(Task.error_message, 1, 300).label("error"))
+        select(
+            Task.id,
+            Task.name,
+            Task.started_at,
+            Task.completed_at,
+            func.substr(Task.error_message, 1, 300).label("error"),
+        )
         .add_columns(failing.name.label("agent"), Workflow.name.label("workflow"), Task.workflow_id)
         .outerjoin(failing, failing.id == Task.failed_agent_id)
         .outerjoin(Workflow, Workflow.id == Task.workflow_id)
@@ -195,4 +211,3 @@ def _add_newest_run(causes: list[Cause]) -> None:
     for cause in causes:
         cause.task = newest.get(cause.task_id)
         cause.agent = cause.task and cause.task.agent
-

@@ -12,7 +12,9 @@ class Spark(NamedTuple):
     ghost: str  # the period before, on the same scale
 
 
-def spark(now: Sequence[float | None], before: Sequence[float | None] = (), *, floor: float | None = 0) -> Spark | None:
+def spark(
+    now: Sequence[float | None], before: Sequence[float | None] = (), *, floor: float | None = 0
+) -> Spark | None:
     """None where fewer than two hours have a value. `floor` is the bottom of the scale, None for the lowest value."""
     known = [value for value in (*now, *before) if value is not None]
     if sum(value is not None for value in now) < 2:
@@ -41,4 +43,6 @@ def bars(values: Sequence[float]) -> str:
         return ""
     step = 100 / len(values)
     heights = ((index, max(3.0, 20 * value / highest)) for index, value in enumerate(values) if value)
-    return "".join(f"M{index * step + 0.4:.1f},{20 - height:.1f}h3.4v{height:.1f}h-3.4z" for index, height in heights)
+    return "".join(
+        f"M{index * step + 0.4:.1f},{20 - height:.1f}h3.4v{height:.1f}h-3.4z" for index, height in heights
+    )

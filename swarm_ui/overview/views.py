@@ -1,6 +1,7 @@
 """The first page: health at a glance, and the way to a first trace."""
 
-from flask import Blueprint, current_app, g, redirect, request, session, url_for
+from flask import Blueprint, Response, current_app, g, redirect, request, session, url_for
+from flask.blueprints import BlueprintSetupState
 
 from swarm_ui.access import local_path, public
 from swarm_ui.agents.strips import last_day
@@ -10,14 +11,14 @@ from swarm_ui.live import live
 from swarm_ui.overview import frame, queries
 from swarm_ui.overview.situation import situation_of
 from swarm_ui.overview.stats import stats_of
-from swarm_ui.web import done, page
+from swarm_ui.web import done, page, wants_fragment
 
 bp = Blueprint("overview", __name__)
 bp.app_context_processor(frame.context)
 
 
 @bp.record_once
-def _register(state) -> None:
+def _register(state: BlueprintSetupState) -> None:
     environment = state.app.jinja_env
     environment.globals.update(frame.globals_for_templates())
     for function in (frame.elapsed, frame.day, frame.amount, frame.units):
@@ -31,12 +32,19 @@ LANGUAGES = {"env": "Environment", "python": "Python", "typescript": "TypeScript
 def index():
     facts = queries.space_facts()
     if not facts.has_data:
-        return _connect_page(first=True)
+        return _reload() if wants_fragment() else _connect_page(first=True)
     return _dashboard(facts)
 
 
+def _reload() -> Response:
+    """For a page that polls and has become another one: all data was removed."""
+    response = Response(status=204)
+    response.headers["HX-Refresh"] = "true"
+    return response
+
+
 @live
-def _dashboard(facts: queries.SpaceFacts):
+def _dashboard(facts: queries.SpaceFacts) -> Response:
     pulse = queries.pulse()
     agents = queries.worst_agents()
     causes = queries.failure_causes()
@@ -63,7 +71,7 @@ def connect():
     return _connect_page(first=not queries.space_facts().has_data)
 
 
-def _connect_page(first: bool):
+def _connect_page(first: bool) -> Response:
     """Endpoint, key and snippets. A key that was just made is shown this once."""
     fresh_key = session.pop("fresh_key", None)
     language = request.args.get("lang", "env")
@@ -87,7 +95,7 @@ def listening():
     latest = queries.latest_run()
     first = "first" in request.args
     response = page("overview/_listening.html", latest=latest, first=first)
-    if first and frame.wants_fragment() and queries.space_facts().has_data:
+    if first and wants_fragment() and queries.space_facts().has_data:
         response.headers["HX-Redirect"] = (
             url_for("tasks.show", task_id=latest.id) if latest else url_for("overview.index")
         )
@@ -102,7 +110,9 @@ def theme():
     if chosen not in frame.THEMES:
         raise Refused(422, "theme: auto, light or dark", fields={"theme": "unknown theme"})
     response = redirect(local_path(request.form.get("next")), 303)
-    response.set_cookie("theme", chosen, max_age=365 * 86400, samesite="Lax", secure=request.is_secure, path="/")
+    response.set_cookie(
+        "theme", chosen, max_age=365 * 86400, samesite="Lax", secure=request.is_secure, path="/"
+    )
     return response
 
 

@@ -91,8 +91,13 @@ def contributions(
     exchanges: list[Exchange],
     agent_ids: dict[str, str],
     costs: dict[int, float | None],
+    *,
+    over: bool,
 ) -> list[dict[str, Any]]:
-    """What each agent did in this run; agents that were only named have a row of zeros."""
+    """What each agent did in this run; agents that were only named have a row of zeros.
+
+    While the run is not `over`, an invocation whose span has not come yet is no execution: nobody knows how it will end.
+    """
     started_at = by_time[0].started_at
     parts: dict[str, dict[str, Any]] = {
         name: {
@@ -104,10 +109,12 @@ def contributions(
     }  # fmt: skip
     for invocation in invocations:
         part, node = parts[invocation.agent], invocation.node
+        part["lastAt"] = max(part["lastAt"], node.ended_at)
+        if not (over or invocation.real):
+            continue
         part["executions"] += 1
         part["failures"] += invocation.failed
         part["executionTime"] = (part["executionTime"] or 0) + (node.ended_at - node.started_at) // 1000
-        part["lastAt"] = max(part["lastAt"], node.ended_at)
     for exchange in exchanges:
         if exchange.kind == "request":
             parts[exchange.sender]["delegations"] += 1

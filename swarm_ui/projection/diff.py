@@ -93,6 +93,7 @@ class Plan:
     agents: dict[str, dict[str, Any]]
     workflow: dict[str, Any] | None
     integrations: set[tuple[str, str]]
+    old_workflows: set[str | None]
     alerts: list[dict[str, Any]]
     known_alerts: bool
     task_id: str
@@ -130,6 +131,7 @@ def plan_run(
         task = _compare(raw, owner_id, ("tasks", TASK_COLUMNS), [row], old_task_ids, key="id")
     elif old_task_ids:
         task.removed = list(old_task_ids)
+    workflow_id = run.workflow["id"] if run and run.workflow else None
     contributions, counters = _compare_contributions(raw, owner_id, run, task_id, old_task_ids)
     return Plan(
         owner_id=owner_id,
@@ -142,6 +144,7 @@ def plan_run(
         agents=run.agents if run else {},
         workflow=run.workflow if run else None,
         integrations=run.integrations if run else set(),
+        old_workflows=_workflows_of(raw, owner_id, old_task_ids) - {workflow_id},
         alerts=run.alerts if run else [],
         known_alerts=bool(old_task_ids),
         task_id=task_id,
@@ -149,6 +152,11 @@ def plan_run(
         traces=traces,
         spans=spans,
     )
+
+
+def _workflows_of(raw: Raw, owner_id: int, task_ids: list[str]) -> set[str | None]:
+    statement = "SELECT workflowId FROM tasks WHERE workflowId IS NOT NULL AND userId=? AND id IN {}"
+    return {row[0] for row in raw.rows_in(statement, (owner_id,), task_ids)}
 
 
 def _history_row(history: dict[str, Any]) -> tuple[Any, ...]:

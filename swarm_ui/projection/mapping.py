@@ -89,7 +89,10 @@ def interpret(
     workflow_id = workflow["id"] if workflow else None
 
     metrics, costs = accounts.metrics(owner_id, task_id, workflow_id, by_time, agent_ids, price)
-    contributions = accounts.contributions(task_id, by_time, invocations, exchanges, agent_ids, costs)
+    over = verdict.status != "running"
+    contributions = accounts.contributions(
+        task_id, by_time, invocations, exchanges, agent_ids, costs, over=over
+    )
     logs = story.logs(owner_id, task_id, by_time, invocations, exchanges, verdict, agent_ids, log_facts, root)
     task = _task(
         task_id,

@@ -31,6 +31,11 @@ MOST_ATTEMPTS = 8
 LONGEST_DEBOUNCE_US = 2_000_000
 # A run that takes this long to project is not projected again at once while its spans keep coming.
 CHEAP_US = 50_000
+# The condition decides: of two workers one changes the row.
+_TAKE_LEASE = (
+    "UPDATE trace_dirty SET leaseOwner=?,leaseUntil=?,attempts=attempts+1 WHERE userId=? AND traceId=? "
+    "AND error IS NULL AND (leaseUntil IS NULL OR leaseUntil<?)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,26 @@ class Projector:
                 break
         return total
 
+    def take(self, owner_id: int, trace_ids: list[str]) -> Done:
+        """Projects these dirty traces, due or not; those that another worker holds are left to it."""
+        done = Done(0, 0, set(), set())
+        for start in range(0, len(trace_ids), BATCH):
+            part = trace_ids[start : start + BATCH]
+            marks = retrying(lambda part=part: self._lease(owner_id, part))  # type: ignore[misc]
+            if marks:
+                self._project_owner(owner_id, marks, done)
+        return done
+
+    def _lease(self, owner_id: int, trace_ids: list[str]) -> list[Mark]:
+        now = clock.now_us()
+        with transaction(self.engine) as raw:
+            raw.many(_TAKE_LEASE, [(self.name, now + LEASE_US, owner_id, trace_id, now) for trace_id in trace_ids])
+            return self._held(raw, owner_id, trace_ids)
+
+    def _held(self, raw: Raw, owner_id: int, trace_ids: list[str]) -> list[Mark]:
+        statement = "SELECT userId,traceId,generation FROM trace_dirty WHERE userId=? AND leaseOwner=? AND traceId IN {}"
+        return [Mark(*row) for row in raw.rows_in(statement, (owner_id, self.name), trace_ids)]
+
     def _claim(self, limit: int) -> list[Mark]:
         now = clock.now_us()
         with transaction(self.engine, writes=False) as raw:
@@ -93,10 +118,8 @@ class Projector:
         if not due:
             return []
         with transaction(self.engine) as raw:
-            # The condition decides: of two workers one changes the row.
             raw.many(
-                "UPDATE trace_dirty SET leaseOwner=?,leaseUntil=?,attempts=attempts+1 WHERE userId=? AND traceId=? "
-                "AND error IS NULL AND (leaseUntil IS NULL OR leaseUntil<?)",
+                _TAKE_LEASE,
                 [(self.name, now + LEASE_US, owner_id, trace_id, now) for owner_id, trace_id, _ in due],
             )
             raw.execute(
@@ -105,9 +128,7 @@ class Projector:
             )
             marks = []
             for owner_id in sorted({row[0] for row in due}):
-                statement = "SELECT userId,traceId,generation FROM trace_dirty WHERE userId=? AND leaseOwner=? AND traceId IN {}"
-                mine = [trace_id for owner, trace_id, _ in due if owner == owner_id]
-                marks += [Mark(*row) for row in raw.rows_in(statement, (owner_id, self.name), mine)]
+                marks += self._held(raw, owner_id, [trace_id for owner, trace_id, _ in due if owner == owner_id])
             return marks
 
     def _project_owner(self, owner_id: int, marks: list[Mark], done: Done) -> None:

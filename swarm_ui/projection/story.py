@@ -43,6 +43,8 @@ def logs(
         rows.append((row_id, task_id, agent_id, kind, level, message, details, at, node.span_id))
 
     for invocation in invocations:
+        if verdict.status == "running" and not invocation.real:
+            continue  # its span has not come: it is still at work
         node = invocation.node
         took = duration((node.ended_at - node.started_at) / 1000)
         word, level = ("failed after", "error") if invocation.failed else ("finished in", "info")

@@ -51,6 +51,7 @@ def apply_runs(raw: Raw, plans: list[Plan], now_us: int) -> None:
     _register(raw, plans, now)
     _apply_counters(raw, plans, now)
     for plan in plans:
+        _forget(raw, plan)
         if plan.alerts or plan.known_alerts:
             _apply_alerts(raw, plan, now)
 
@@ -117,6 +118,23 @@ def _register(raw: Raw, plans: list[Plan], now: str) -> None:
         ]
         raw.insert(
             "integrations", "id,userId,framework,version,active,createdAt,updatedAt", rows, ignore=True
+        )
+
+
+def _forget(raw: Raw, plan: Plan) -> None:
+    """Agents and workflows that a half-arrived run seemed to have, and that no run has any more."""
+    for key in plan.contributions.removed:
+        agent_id = key.split(" ")[1]
+        raw.execute(
+            "DELETE FROM swarm_agents WHERE userId=? AND id=? AND origin<>'authored' "
+            "AND NOT EXISTS (SELECT 1 FROM task_agents WHERE task_agents.userId=? AND agentId=?)",
+            (plan.owner_id, agent_id, plan.owner_id, agent_id),
+        )
+    for workflow_id in plan.old_workflows:
+        raw.execute(
+            "DELETE FROM workflows WHERE userId=? AND id=? AND origin<>'authored' "
+            "AND NOT EXISTS (SELECT 1 FROM tasks WHERE tasks.userId=? AND workflowId=?)",
+            (plan.owner_id, workflow_id, plan.owner_id, workflow_id),
         )
 
 

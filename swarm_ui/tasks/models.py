@@ -70,6 +70,7 @@ class TaskTrace(OwnedInBulk, db.Model):
     __table_args__ = table(
         Index("ix_task_traces_userId_taskId", "userId", "taskId"),
         Index("ix_task_traces_userId_ownTaskId", "userId", "ownTaskId"),
+        clustered=True,
     )
 
     user_id: Mapped[int] = mapped_column("userId", Integer, primary_key=True, autoincrement=False)
@@ -113,7 +114,7 @@ class Message(Timed, OwnedInBulk, db.Model):
     """`content` is `{"text": …}` or `{"data": …}` as the agents exchanged it; `at` is event time, `created_at` arrival."""
 
     __tablename__ = "messages"
-    __table_args__ = table(Index("ix_messages_userId_taskId_at_id", "userId", "taskId", "at", "id"), clustered=True)
+    __table_args__ = table(Index("ix_messages_userId_taskId_at_id", "userId", "taskId", "at", "id"))
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     task_id: Mapped[str | None] = mapped_column("taskId", Id)
@@ -128,7 +129,7 @@ class Message(Timed, OwnedInBulk, db.Model):
 
 class ExecutionLog(Timed, OwnedInBulk, db.Model):
     __tablename__ = "execution_logs"
-    __table_args__ = table(Index("ix_execution_logs_userId_taskId_at_id", "userId", "taskId", "at", "id"), clustered=True)
+    __table_args__ = table(Index("ix_execution_logs_userId_taskId_at_id", "userId", "taskId", "at", "id"))
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     task_id: Mapped[str | None] = mapped_column("taskId", Id)

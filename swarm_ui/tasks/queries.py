@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, field_validator
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
@@ -15,7 +15,7 @@ from swarm_ui.extensions import db
 from swarm_ui.ingest.models import Span
 from swarm_ui.metrics.models import Metric
 from swarm_ui.tasks.models import LEVELS, ExecutionLog, Message, Task, TaskAgent, TaskTrace
-from swarm_ui.web import Slice, keyset
+from swarm_ui.web import RowId, Slice, keyset
 from swarm_ui.workflows.models import Workflow
 
 # Text is searched in the newest runs of the range; the page says where it stopped.
@@ -39,13 +39,17 @@ ROW = (
 )  # fmt: skip
 
 
+# Ids are ASCII columns: MySQL refuses to compare them with anything else.
+IdText = Annotated[str, Field(max_length=64, pattern=r"^[!-~]+$")]
+
+
 class TaskFilter(BaseModel):
     """The query of a task list. `range` counts back from now; `since` and `until` are moments (UTC where no zone is given)."""
 
     status: Literal["pending", "running", "completed", "failed", "timeout"] | None = None
-    workflow: str | None = Field(None, max_length=36)
-    agent: str | None = Field(None, max_length=36)
-    trace: str | None = Field(None, max_length=32)
+    workflow: RowId | None = None
+    agent: RowId | None = None
+    trace: RowId | None = None
     range: Literal["24h", "7d", "30d", "all"] | None = None
     since: datetime | None = None
     until: datetime | None = None
@@ -144,7 +148,6 @@ def _says(q: str) -> ColumnElement[bool]:
     message = func.substr(Task.error_message, 1, 4000)
     searched: list[Any] = [Task.name, Task.session_id, Task.error_type, Task.failed_step, message]
     if q.isascii():
-        # Ids are ASCII columns: MySQL refuses to compare them with anything else.
         searched += [Task.id, Task.trace_id]
     return or_(*(func.lower(column).contains(q.lower(), autoescape=True) for column in searched))
 
@@ -174,9 +177,7 @@ def workflow_names(workflow_ids: Iterable[str | None]) -> dict[str, str]:
     wanted = sorted({workflow_id for workflow_id in workflow_ids if workflow_id})
     if not wanted:
         return {}
-    return dict(
-        db.session.execute(select(Workflow.id, Workflow.name).where(Workflow.id.in_(wanted))).tuples().all()
-    )
+    return dict(db.session.execute(select(Workflow.id, Workflow.name).where(Workflow.id.in_(wanted))).all())
 
 
 def task_with_workflow(task_id: str) -> Any:
@@ -211,6 +212,8 @@ def spans_of(task_id: str, *columns: Any) -> Select[Any]:
 
 def span_of(task_id: str, key: str) -> Span | None:
     """The span of a key that the timeline gave out: SPANID, or TRACEID.SPANID."""
+    if not key.isascii():
+        return None
     trace_id, _, span_id = key.rpartition(".")
     statement = spans_of(task_id, Span).where(Span.span_id == span_id)
     if trace_id:
@@ -249,13 +252,14 @@ def counts_by(column: InstrumentedAttribute[Any], task_id: str) -> dict[str, int
     """How many messages by type, or log lines by level, a run has."""
     model = column.class_
     rows = db.session.execute(select(column, func.count()).where(model.task_id == task_id).group_by(column))
-    return {word: count for word, count in rows}
+    return dict(rows.all())
 
 
 def hand_offs_of(task_id: str) -> Select[Any]:
     """Requests, and errors that came back, for the lines of the timeline."""
+    columns: tuple[Any, ...] = (Message.sender_id, Message.recipient_id, Message.at, Message.message_type)
     return (
-        select(Message.sender_id, Message.recipient_id, Message.at, Message.message_type)
+        select(*columns)
         .where(Message.task_id == task_id, Message.message_type.in_(("request", "error")))
         .order_by(Message.at, Message.id)
         .limit(1000)

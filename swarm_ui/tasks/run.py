@@ -29,8 +29,8 @@ class Shape(BaseModel):
 
     part: Literal["head", "timeline", "lane"] | None = None
     steps: Literal["brief", "all", "failed"] = "brief"
-    span: str | None = Field(None, max_length=64)
-    lane: str | None = Field(None, max_length=36)
+    span: queries.IdText | None = None
+    lane: queries.IdText | None = None
     start: int = Field(0, alias="from", ge=0)
     stop: int | None = Field(None, alias="to", ge=0)
 
@@ -106,7 +106,7 @@ def timeline_of(
     selected = shape.span
     if selected is None and timeline.first_failure and task.status == "failed":
         selected = timeline.first_failure.key
-    kept = {} if shape.steps == "brief" else {"steps": shape.steps}
+    kept: dict[str, Any] = {} if shape.steps == "brief" else {"steps": shape.steps}
     return {
         "task": task,
         "found": found,

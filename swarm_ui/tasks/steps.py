@@ -169,10 +169,9 @@ def _links(payload: dict[str, Any]) -> list[Link]:
     named = [(link["traceId"], link["spanId"]) for link in payload["links"][:50]]
     if not named:
         return []
-    known = select(TaskTrace.trace_id, TaskTrace.task_id).where(
-        TaskTrace.trace_id.in_({trace for trace, _ in named})
-    )
-    tasks = dict(db.session.execute(known).tuples().all())
+    traces = {trace_id for trace_id, _ in named if trace_id.isascii()}
+    known = select(TaskTrace.trace_id, TaskTrace.task_id).where(TaskTrace.trace_id.in_(traces))
+    tasks = dict(db.session.execute(known).all())
     return [Link(trace_id, span_id, tasks.get(trace_id)) for trace_id, span_id in named]
 
 

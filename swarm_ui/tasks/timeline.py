@@ -265,21 +265,22 @@ def _merge(ranges: list[tuple[float, float]]) -> list[tuple[float, float]]:
 
 def _fit(lanes: list[Lane], selected: str | None, wanted: str | None, start: int, stop: int | None) -> None:
     """Closes lanes and cuts rows until about ROOM are left: the lane asked for comes first, then what is selected, then
-    what failed; lanes without failures stay closed."""
+    what failed; lanes without failures stay closed, if there is another lane to see."""
     if sum(lane.total for lane in lanes) <= ROOM:
         return
     left = ROOM
     queue = sorted((_urgency(lane, selected, wanted), place) for place, lane in enumerate(lanes))
-    for urgency, place in queue:
+    to_open = 1 if len(lanes) == 1 else sum(1 for urgency, _place in queue if urgency <= 3)
+    for turn, (urgency, place) in enumerate(queue, 1):
         lane = lanes[place]
-        if urgency > 3 or left <= 0:
+        if turn > to_open or left <= 0:
             lane.is_open, lane.rows = False, []
             continue
         if urgency == 0:
             first, share = max(start, 0), max((stop or start + ROOM) - start, 0)
         else:
             # One long lane leaves room for the next one that failed.
-            share = left if lane.total <= left // 2 else max(left // 2, 40)
+            share = left if turn == to_open or lane.total <= left // 2 else max(left // 2, 40)
             focus = _focus(lane, selected)
             first = 0 if focus < share else focus - 5
         lane.skipped = min(first, max(lane.total - 1, 0))

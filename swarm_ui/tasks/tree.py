@@ -49,7 +49,7 @@ class Tree:
         return f"{span.trace_id}.{span.span_id}" if span.span_id in self._twice else span.span_id
 
     def _preorder(self) -> list[int]:
-        roots = []
+        roots: list[int] = []
         for index in self.by_start:
             parent = self.parents[index]
             (roots if parent is None else self.children[parent]).append(index)

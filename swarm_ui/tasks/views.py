@@ -14,7 +14,7 @@ from swarm_ui.extensions import db
 from swarm_ui.live import live
 from swarm_ui.tasks import pretty, queries, run, steps
 from swarm_ui.tasks.models import LEVELS, MESSAGE_TYPES, STATUSES, Message
-from swarm_ui.web import page, parse, wants_fragment
+from swarm_ui.web import RowId, page, parse, wants_fragment
 from swarm_ui.workflows.models import Workflow
 
 bp = Blueprint("tasks", __name__, url_prefix="/tasks")
@@ -30,9 +30,9 @@ class MessageFilter(BaseModel):
 
 class LogFilter(BaseModel):
     level: Literal["debug", "info", "warning", "error", "critical"] | None = None
-    agent: str | None = Field(None, max_length=36)
-    span: str | None = Field(None, max_length=16)
-    line: str | None = Field(None, max_length=36)
+    agent: RowId | None = None
+    span: RowId | None = None
+    line: RowId | None = None
     cursor: str | None = Field(None, max_length=200)
 
 
@@ -49,11 +49,10 @@ def index() -> Response:
     wanted = parse(queries.TaskFilter, request.args)
     tasks, is_cut = queries.page_of(wanted, *queries.ROW, limit=PAGE)
     names = queries.names_of(
-        agent_id
-        for task in tasks.items
-        for agent_id in (*(task.assigned_agents or ())[:3], task.failed_agent_id)
+        agent_id for task in tasks.items for agent_id in (*_assigned(task)[:3], task.failed_agent_id)
     )
-    others = {name: value for name, value in request.args.to_dict().items() if name != "cursor" and value}
+    filters = queries.TaskFilter.model_fields.keys() - {"cursor"}
+    others: dict[str, Any] = {name: request.args[name] for name in filters if request.args.get(name)}
     context: dict[str, Any] = {
         "first_url": url_for("tasks.index", **others),
         "next_url": tasks.next and url_for("tasks.index", **others, cursor=tasks.next),
@@ -76,9 +75,15 @@ def index() -> Response:
     )
 
 
+def _assigned(task: Any) -> list[str]:
+    """The column is a JSON array; other programs may have put something else there."""
+    found = task.assigned_agents
+    return [agent_id for agent_id in found if isinstance(agent_id, str)] if isinstance(found, list) else []
+
+
 def _who(task: Any, names: dict[str, tuple[str, str | None]]) -> str:
     """The first three agents by name, and how many more."""
-    assigned = task.assigned_agents or []
+    assigned = _assigned(task)
     known = [clip(names[agent_id][0], 24) for agent_id in assigned[:3] if agent_id in names]
     more = max(len(assigned), task.agent_count or 0) - len(known)
     return ", ".join([*known, *([f"+{more}"] if more > 0 else [])])
@@ -95,7 +100,10 @@ def of_task(view: Callable[..., Any]) -> Callable[..., Any]:
         successor = queries.successor_of(task_id)
         if successor is None or successor == task_id or request.endpoint is None:
             abort(404)
-        return redirect(url_for(request.endpoint, task_id=successor, **values, **request.args.to_dict()), 301)
+        target = url_for(request.endpoint, task_id=successor, **values)
+        return redirect(
+            f"{target}?{request.query_string.decode('latin-1')}" if request.query_string else target, 301
+        )
 
     return with_task
 

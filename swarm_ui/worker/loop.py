@@ -36,9 +36,10 @@ def main(app: Flask) -> None:
         worker = Worker(db.engine, Doorbell(settings.data_dir), timeout_us=settings.run_timeout * 1_000_000)
         signal.signal(signal.SIGTERM, worker.stop)
         signal.signal(signal.SIGINT, worker.stop)
-        # Runs are graphs of nodes that point at each other; the default thresholds would look through all of them again and again.
+        # Runs are graphs whose nodes point at each other. They are collected once a round, when all of them are garbage, and not
+        # looked through again and again while they are in use.
         gc.freeze()
-        gc.set_threshold(100_000, 50, 50)
+        gc.disable()
         worker.run()
 
 
@@ -78,6 +79,9 @@ class Worker:
             retrying(self._be_seen)
             self._seen_at = now
         done = self.projector.round()
+        if done.traces and not gc.isenabled():
+            gc.collect()
+            gc.freeze()  # what is left stays (caches, prices): no need to look at it the next time
         self.agents |= done.agents
         self.workflows |= done.workflows
         if (self.agents or self.workflows) and now - self._summed_at >= SUMMARIES_EVERY_US:

@@ -73,10 +73,15 @@ def _node(item: Any) -> Node | None:
     if not isinstance(item, dict) or not item.get("id"):
         return None
     agent_id = item.get("agentId")
-    return Node(str(item["id"]), str(agent_id) if agent_id else None, str(item.get("name") or "unnamed"), str(item.get("type") or ""))
+    return Node(
+        str(item["id"]),
+        str(agent_id) if agent_id else None,
+        str(item.get("name") or "unnamed"),
+        str(item.get("type") or ""),
+    )
 
 
-def _edge(item: Any, known: dict[str, Node], by_agent: dict[str | None, str]) -> Edge | None:
+def _edge(item: Any, known: dict[str, Node], by_agent: dict[str, str]) -> Edge | None:
     if not isinstance(item, dict):
         return None
     ends = [str(item.get(end) or "") for end in ("from", "to")]
@@ -107,8 +112,8 @@ def _without_cycles(names: list[str], pairs: list[tuple[str, str]]) -> set[tuple
         stack = [(start, iter(leads_to[start]))]
         while stack:
             name, targets = stack[-1]
-            target = next(targets, None)
-            if target is None:
+            target = next(targets, "")
+            if not target:
                 state[name] = 2
                 stack.pop()
                 continue
@@ -123,27 +128,35 @@ def _without_cycles(names: list[str], pairs: list[tuple[str, str]]) -> set[tuple
 
 def _set_columns(known: dict[str, Node], forward: set[tuple[str, str]]) -> None:
     """Each node right of everything that leads to it (longest path)."""
-    waiting = {name: sum(target == name for _source, target in forward) for name in known}
+    leads_to: dict[str, list[str]] = {name: [] for name in known}
+    waiting = dict.fromkeys(known, 0)
+    for source, target in forward:
+        leads_to[source].append(target)
+        waiting[target] += 1
     ready = [name for name, count in waiting.items() if not count]
     while ready:
         name = ready.pop()
-        for source, target in forward:
-            if source == name:
-                known[target].column = max(known[target].column, known[name].column + 1)
-                waiting[target] -= 1
-                if not waiting[target]:
-                    ready.append(target)
+        for target in leads_to[name]:
+            known[target].column = max(known[target].column, known[name].column + 1)
+            waiting[target] -= 1
+            if not waiting[target]:
+                ready.append(target)
 
 
 def _ordered(known: dict[str, Node], forward: set[tuple[str, str]]) -> list[list[Node]]:
     """Columns, each sorted by the middle of what leads into its nodes, so that few edges cross."""
-    columns: list[list[Node]] = [[] for _ in range(max((node.column for node in known.values()), default=-1) + 1)]
+    columns: list[list[Node]] = [
+        [] for _ in range(max((node.column for node in known.values()), default=-1) + 1)
+    ]
     for node in known.values():
         columns[node.column].append(node)
+    comes_from: dict[str, list[str]] = {name: [] for name in known}
+    for source, target in forward:
+        comes_from[target].append(source)
     row: dict[str, float] = {}
     for column in columns:
         for place, node in enumerate(column):
-            before = [row[source] for source, target in forward if target == node.id and source in row]
+            before = [row[source] for source in comes_from[node.id]]
             row[node.id] = sum(before) / len(before) if before else place
         column.sort(key=lambda node: (row[node.id], node.name))
         middle = (len(column) - 1) / 2

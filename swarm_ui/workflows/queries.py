@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from pydantic import BaseModel
-from sqlalchemy import Select, and_, case, func, or_, select
+from sqlalchemy import and_, case, func, or_, select
 
 from swarm_ui import clock
 from swarm_ui.agents.models import Agent
@@ -30,10 +30,13 @@ class WorkflowFilter(BaseModel):
         return bool(self.q or self.pattern or self.status)
 
 
-def listed(wanted: WorkflowFilter) -> Select[Any]:
+def listed(wanted: WorkflowFilter) -> Any:
     """The latest to change first; the page sorts its rows by how they fare."""
     last_run = (
-        select(func.max(Task.started_at)).where(Task.workflow_id == Workflow.id).correlate(Workflow).scalar_subquery()
+        select(func.max(Task.started_at))
+        .where(Task.workflow_id == Workflow.id)
+        .correlate(Workflow)
+        .scalar_subquery()
     )
     statement = select(
         Workflow.id, Workflow.name, Workflow.service_name, Workflow.orchestration_pattern, Workflow.status, Workflow.version,
@@ -45,7 +48,14 @@ def listed(wanted: WorkflowFilter) -> Select[Any]:
 def _conditions(wanted: WorkflowFilter) -> list[Any]:
     found: list[Any] = []
     if wanted.q:
-        found.append(or_(*(column.icontains(wanted.q, autoescape=True) for column in (Workflow.name, Workflow.service_name))))
+        found.append(
+            or_(
+                *(
+                    column.icontains(wanted.q, autoescape=True)
+                    for column in (Workflow.name, Workflow.service_name)
+                )
+            )
+        )
     if wanted.pattern:
         found.append(Workflow.orchestration_pattern == wanted.pattern)
     if wanted.status:
@@ -54,7 +64,9 @@ def _conditions(wanted: WorkflowFilter) -> list[Any]:
 
 
 def count(wanted: WorkflowFilter) -> int:
-    return db.session.execute(select(func.count()).select_from(Workflow).where(*_conditions(wanted))).scalar_one()
+    return db.session.execute(
+        select(func.count()).select_from(Workflow).where(*_conditions(wanted))
+    ).scalar_one()
 
 
 def last_day(workflow_ids: list[str]) -> dict[str, Runs]:
@@ -85,9 +97,17 @@ def course(workflow_id: str) -> Course:
 def latest_runs(workflow_id: str, limit: int = 15) -> list[Any]:
     statement = (
         select(
-            Task.id, Task.name, Task.status, Task.started_at, Task.execution_time, Task.token_usage, Task.estimated_cost,
-            Task.failed_step, Task.error_type, Agent.name.label("agent"),
-        )  # fmt: skip
+            Task.id,
+            Task.name,
+            Task.status,
+            Task.started_at,
+            Task.execution_time,
+            Task.token_usage,
+            Task.estimated_cost,
+            Task.failed_step,
+            Task.error_type,
+            Agent.name.label("agent"),
+        )
         .outerjoin(Agent, Agent.id == Task.failed_agent_id)
         .where(Task.workflow_id == workflow_id)
         .order_by(Task.started_at.desc(), Task.id.desc())
@@ -99,5 +119,7 @@ def latest_runs(workflow_id: str, limit: int = 15) -> list[Any]:
 def agents_of(workflow: Workflow) -> dict[str, Any]:
     """Those of its nodes that are agents of this space still."""
     wanted = [node.get("agentId") for node in workflow.nodes or [] if isinstance(node, dict)]
-    statement = select(Agent.id, Agent.name, Agent.type, Agent.condition, Agent.health_score).where(Agent.id.in_(wanted))
+    statement = select(Agent.id, Agent.name, Agent.type, Agent.condition, Agent.health_score).where(
+        Agent.id.in_(wanted)
+    )
     return {agent.id: agent for agent in db.session.execute(statement)}

@@ -1,6 +1,6 @@
 """Workflows: the list, and the read-only page of one with its observed graph."""
 
-from flask import Blueprint, request
+from flask import Blueprint, Response, request
 
 from swarm_ui.extensions import db
 from swarm_ui.live import live
@@ -45,7 +45,7 @@ def _worst_first(rows, runs):
 
 @bp.get("/<workflow_id>")
 @live
-def show(workflow_id: str):
+def show(workflow_id: str) -> Response:
     workflow = db.get_or_404(Workflow, workflow_id)
     return page(
         "workflows/show.html",

@@ -5,6 +5,7 @@ import re
 import pytest
 from sqlalchemy import select
 
+from swarm_ui import config, create_app
 from swarm_ui.accounts.models import ApiKey, User
 from swarm_ui.extensions import db
 from swarm_ui.tenancy import everyone
@@ -22,7 +23,9 @@ def run(app):
 
 
 def test_a_key_is_printed_alone_and_the_person_made(run, app):
-    text = run("token", "create", "--email", " Mira@Example.org ", "--name", "ci", "--scopes", "ingest,read,write")
+    text = run(
+        "token", "create", "--email", " Mira@Example.org ", "--name", "ci", "--scopes", "ingest,read,write"
+    )
     assert re.fullmatch(r"swk_[A-Za-z0-9]{40}\n", text)
     assert db.session.execute(select(User.email, User.role)).all() == [("mira@example.org", "admin")]
     assert app.test_client().get("/api/v1/tasks", headers={"x-api-key": text.strip()}).status_code == 200
@@ -62,7 +65,10 @@ def test_keys_are_listed_and_revoked(run, app):
     assert app.test_client().get("/api/v1/tasks", headers={"x-api-key": text}).status_code == 401
     assert "revoked" in run("token", "list", "--email", "mira@example.org")
     run("token", "revoke", text[:12], code=1)
-    assert len(db.session.scalars(everyone(select(ApiKey).where(ApiKey.revoked_at.is_(None)), "the test")).all()) == 1
+    assert (
+        len(db.session.scalars(everyone(select(ApiKey).where(ApiKey.revoked_at.is_(None)), "the test")).all())
+        == 1
+    )
 
 
 def test_a_link_is_printed_alone(run, app):
@@ -71,3 +77,16 @@ def test_a_link_is_printed_alone(run, app):
     response = app.test_client().post(text.strip().removeprefix("http://127.0.0.1:8000"))
     assert response.status_code == 303
     assert db.session.execute(select(User.email, User.role)).all() == [("mira@example.org", "admin")]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("login-link",), ("token", "create", "--email", "a@example.org", "--name", "x"), ("token", "list")],
+)
+def test_a_database_without_tables_is_said_in_one_line(tmp_path, command):
+    app = create_app(config.load({"DATA_DIR": str(tmp_path), "LOG_LEVEL": "error"}))
+    result = app.test_cli_runner().invoke(args=command)
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert "the database is not ready" in result.stderr
+    assert "flask check-db" in result.stderr

@@ -119,7 +119,9 @@ def test_a_key_is_made_and_shown_once(client):
 def test_it_is_shown_on_the_page_that_asked(client):
     asked = client.post("/settings/keys", data={"name": "first", "scopes": "ingest", "next": "/agents?x=1"})
     assert asked.location == "/agents?x=1"
-    elsewhere = client.post("/settings/keys", data={"name": "first", "scopes": "ingest", "next": "//evil.example"})
+    elsewhere = client.post(
+        "/settings/keys", data={"name": "first", "scopes": "ingest", "next": "//evil.example"}
+    )
     assert elsewhere.location == "/"
 
 

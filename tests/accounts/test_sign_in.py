@@ -121,7 +121,9 @@ def test_it_leads_to_the_page_that_was_wanted(stranger, alice):
     assert stranger.post(path_of(entry.make_link(alice.email))).location == "/settings?tab=keys"
 
 
-@pytest.mark.parametrize("target", ["//evil.example", "https://evil.example", "/\\evil.example", "/\t/evil.example", "evil"])
+@pytest.mark.parametrize(
+    "target", ["//evil.example", "https://evil.example", "/\\evil.example", "/\t/evil.example", "evil"]
+)
 def test_it_never_leads_to_another_site(stranger, alice, target):
     stranger.get("/login", query_string={"next": target})
     assert stranger.post(path_of(entry.make_link(alice.email))).location == "/"
@@ -188,7 +190,9 @@ def test_nobody_enters_a_space_uninvited(client_of, alice, bob):
     assert client_of(bob, owner=alice).get("/settings").status_code == 302
 
 
-@pytest.mark.parametrize("session_id", ["", "1", ":", "1:", "a:b", "1:1:1", "-1:-1", "99999999:99999999", "1 OR 1=1:1", "²:²"])
+@pytest.mark.parametrize(
+    "session_id", ["", "1", ":", "1:", "a:b", "1:1:1", "-1:-1", "99999999:99999999", "1 OR 1=1:1", "²:²"]
+)
 def test_a_session_that_names_nobody_is_signed_out(app, alice, session_id):
     client = app.test_client()
     with client.session_transaction() as session:

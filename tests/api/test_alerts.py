@@ -27,7 +27,9 @@ def test_an_unknown_alert_is_not_found(client):
     assert client.patch("/api/v1/alerts/nothing", json={"resolved": True}).status_code == 404
 
 
-@pytest.mark.parametrize(("scopes", "status"), [(["read"], 403), (["ingest"], 403), (["write"], 200), (["read", "write"], 200)])
+@pytest.mark.parametrize(
+    ("scopes", "status"), [(["read"], 403), (["ingest"], 403), (["write"], 200), (["read", "write"], 200)]
+)
 def test_a_key_needs_the_scope_write(app, make, alice, scopes, status):
     alert = make.alert(alice)
     _key, text = keys.make(alice.id, alice.id, "test", scopes)
@@ -41,7 +43,12 @@ def test_a_key_needs_the_scope_write(app, make, alice, scopes, status):
 
 def test_a_foreign_page_changes_nothing(client, make, alice):
     alert = make.alert(alice)
-    for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Origin": "https://evil.example"}, {"Origin": "null"}):
+    for headers in (
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+    ):
         assert change(client, alert, True, headers=headers).status_code == 403
     assert client.get("/api/v1/alerts").json["items"][0]["resolved"] is False
     assert change(client, alert, True, headers={"Origin": "http://localhost"}).status_code == 200

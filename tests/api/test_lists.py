@@ -185,9 +185,20 @@ def test_other_lists_are_filtered(get, make, alice, run):
     assert ids(get("agents", status="inactive")) == [analyst.id]
     assert ids(get("agents", q="analyst_")) == [analyst.id]
     mesh = make.workflow(alice, name="net", orchestration_pattern="mesh", status="paused")
-    assert ids(get("workflows", orchestrationPattern="mesh")) == ids(get("workflows", status="paused", q="NET")) == [mesh.id]
-    done = make.alert(alice, severity="info", alert_type="task_completion", resolved=True, related_agent_id=analyst.id)
-    for query in ({"resolved": "true"}, {"severity": "info"}, {"alertType": "task_completion"}, {"relatedAgentId": analyst.id}):
+    assert (
+        ids(get("workflows", orchestrationPattern="mesh"))
+        == ids(get("workflows", status="paused", q="NET"))
+        == [mesh.id]
+    )
+    done = make.alert(
+        alice, severity="info", alert_type="task_completion", resolved=True, related_agent_id=analyst.id
+    )
+    for query in (
+        {"resolved": "true"},
+        {"severity": "info"},
+        {"alertType": "task_completion"},
+        {"relatedAgentId": analyst.id},
+    ):
         assert ids(get("alerts", **query)) == [done.id]
     assert done.id not in ids(get("alerts", resolved="false"))
     assert len(get("alerts", relatedTaskId=run.id)["items"]) == 1
@@ -241,17 +252,28 @@ def test_the_id_of_a_merged_run_leads_to_the_whole(client, make, alice, part):
     db.session.get(TaskTrace, (alice.id, merged.trace_id)).task_id = whole.id
     db.session.delete(db.session.get(Task, merged.id))
     db.session.commit()
-    response = client.get(f"/api/v1/tasks/{merged.id}{part}?limit=7" if part else f"/api/v1/tasks/{merged.id}")
+    response = client.get(
+        f"/api/v1/tasks/{merged.id}{part}?limit=7" if part else f"/api/v1/tasks/{merged.id}"
+    )
     assert response.status_code == 301
     assert response.location == f"/api/v1/tasks/{whole.id}{part}" + ("?limit=7" if part else "")
     assert client.get(response.location).status_code == 200
+    hostile = client.get(f"/api/v1/tasks/{merged.id}?_external=1&_scheme=javascript&_anchor=x")
+    assert hostile.location.startswith(f"/api/v1/tasks/{whole.id}")
+    page = client.get(f"/tasks/{merged.id}?_external=1&_scheme=javascript")
+    assert page.status_code == 301
+    assert page.location.startswith(f"/tasks/{whole.id}")
 
 
 @pytest.mark.parametrize("path", ["tasks", "agents", "workflows", "alerts", "spans", "messages", "logs"])
 def test_statements_do_not_grow_with_rows(client, make, alice, statements, path):
     agents = [make.agent(alice) for _ in range(2)]
     task = make.task(alice, agents=agents)
-    url = f"/api/v1/{path}" if path in ("tasks", "agents", "workflows", "alerts") else f"/api/v1/tasks/{task.id}/{path}"
+    url = (
+        f"/api/v1/{path}"
+        if path in ("tasks", "agents", "workflows", "alerts")
+        else f"/api/v1/tasks/{task.id}/{path}"
+    )
 
     def count() -> int:
         with statements() as sent:
@@ -281,3 +303,25 @@ def test_the_index_lists_every_path(client, app):
     assert ("PATCH", "/api/v1/alerts/<alert_id>") in paths
     assert len(paths) == sum(rule.endpoint.startswith("api.") for rule in app.url_map.iter_rules())
     assert all(entry["says"] for entry in answer["endpoints"])
+
+
+@pytest.mark.parametrize(
+    "wanted", ["agentId=%C3%A9", "workflowId=%F0%9F%90%9D", "traceId=%C3%A9", "agentId=%00"]
+)
+def test_an_id_that_no_row_can_have_is_refused(get, wanted):
+    assert get(f"tasks?{wanted}", expected=422)["errors"]
+
+
+@pytest.mark.parametrize(
+    "url", ["/tasks?agent=%C3%A9", "/tasks?workflow=%C3%A9", "/tasks?trace=%C3%A9", "/tasks?q=%C3%A9"]
+)
+def test_so_it_is_on_the_pages(client, url):
+    assert client.get(url).status_code in (200, 422)
+
+
+@pytest.mark.parametrize(
+    "query", ["span=%C3%A9", "span=%C3%A9.%C3%A9", "lane=%C3%A9", "part=lane&lane=%C3%A9"]
+)
+def test_so_it_is_on_the_page_of_a_run(client, run, query):
+    for headers in ({}, {"HX-Request": "true"}):
+        assert client.get(f"/tasks/{run.id}?{query}", headers=headers).status_code in (200, 404, 422)

@@ -22,13 +22,19 @@ def visitor(app):
 def migrated(app):
     """The database says that it is at the newest migration."""
     with db.engine.begin() as connection:
-        connection.execute(text("CREATE TABLE IF NOT EXISTS alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
+        connection.execute(
+            text("CREATE TABLE IF NOT EXISTS alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
+        )
         connection.execute(text("DELETE FROM alembic_version"))
-        connection.execute(text("INSERT INTO alembic_version VALUES (:newest)"), {"newest": dbcheck.newest_revision()})
+        connection.execute(
+            text("INSERT INTO alembic_version VALUES (:newest)"), {"newest": dbcheck.newest_revision()}
+        )
 
 
 def worker_seen(seconds_ago: float = 0) -> None:
-    db.session.add(WorkerSeen(id="w1", pid=7, started_at=0, seen_at=clock.now_us() - int(seconds_ago * 1_000_000)))
+    db.session.add(
+        WorkerSeen(id="w1", pid=7, started_at=0, seen_at=clock.now_us() - int(seconds_ago * 1_000_000))
+    )
     db.session.commit()
 
 
@@ -84,16 +90,30 @@ def gauges(visitor) -> dict[str, float]:
     response = visitor.get("/-/metrics")
     assert response.status_code == 200
     assert response.content_type.startswith("text/plain; version=0.0.4")
-    return {name: float(value) for name, value in re.findall(r"^(swarm_\w+) (\S+)$", response.get_data(as_text=True), re.M)}
+    return {
+        name: float(value)
+        for name, value in re.findall(r"^(swarm_\w+) (\S+)$", response.get_data(as_text=True), re.M)
+    }
 
 
 def test_the_backlog_is_measured_over_all_owners(visitor, alice, bob, time):
     before = gauges(visitor)
-    assert (before["swarm_dirty_traces"], before["swarm_set_aside_traces"], before["swarm_projection_lag_seconds"]) == (0, 0, 0)
+    assert (
+        before["swarm_dirty_traces"],
+        before["swarm_set_aside_traces"],
+        before["swarm_projection_lag_seconds"],
+    ) == (0, 0, 0)
     for owner, ago, error in ((alice, 30, "it threw"), (alice, 2.5, None), (bob, 1, None)):
         at = clock.now_us() - int(ago * 1_000_000)
         db.session.add(
-            TraceDirty(user_id=owner.id, trace_id=f"{int(ago * 10):032x}", generation=1, dirty_at=at, due_at=at, error=error)
+            TraceDirty(
+                user_id=owner.id,
+                trace_id=f"{int(ago * 10):032x}",
+                generation=1,
+                dirty_at=at,
+                due_at=at,
+                error=error,
+            )
         )
     db.session.commit()
     after = gauges(visitor)

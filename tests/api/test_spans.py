@@ -9,7 +9,12 @@ from swarm_ui.ingest.payload import Blocks, pack
 from swarm_ui.jsontext import dump_bytes
 
 WHOLE = {
-    "attributes": {"gen_ai.operation.name": "chat", "input.value": "<b>question</b>", "output.value": '{"answer": 42}', "n": 1.5},
+    "attributes": {
+        "gen_ai.operation.name": "chat",
+        "input.value": "<b>question</b>",
+        "output.value": '{"answer": 42}',
+        "n": 1.5,
+    },
     "events": [{"name": "retry", "at": 1_795_000_000_123_456, "attributes": {"attempt": 2}}],
     "links": [{"traceId": "a" * 32, "spanId": "b" * 16}],
     "resource": "ab" * 8,
@@ -44,13 +49,20 @@ def test_the_payload_is_unpacked(client, make, alice, payload):
     make.span(alice, task, payload=payload, kind="llm", model="gpt-4.1", input_tokens=7)
     (span,) = spans_of(client, task)
     assert span["attributes"] == WHOLE["attributes"]
-    assert span["events"] == [{"name": "retry", "at": "2026-11-18T11:06:40.123456Z", "attributes": {"attempt": 2}}]
+    assert span["events"] == [
+        {"name": "retry", "at": "2026-11-18T11:06:40.123456Z", "attributes": {"attempt": 2}}
+    ]
     assert span["links"] == WHOLE["links"]
     assert span["resource"] == {"service.name": "demo"}
     assert span["statusMessage"] == "it broke"
     assert span["input"] == "<b>question</b>"
     assert span["output"] == {"answer": 42}
-    assert (span["kind"], span["model"], span["inputTokens"], span["outputTokens"]) == ("llm", "gpt-4.1", 7, None)
+    assert (span["kind"], span["model"], span["inputTokens"], span["outputTokens"]) == (
+        "llm",
+        "gpt-4.1",
+        7,
+        None,
+    )
     assert span["startedAt"] == "2026-11-17T03:07:40.000000Z"
     assert span["endedAt"] == "2026-11-17T03:07:41.000000Z"
 
@@ -66,7 +78,10 @@ def test_a_damaged_payload_hides_no_other_span(client, make, alice):
     task = make.task(alice)
     make.span(alice, task, payload=b"\x01damaged", name="damaged")
     make.span(alice, task, payload=pack(dump_bytes(WHOLE)), name="whole")
-    assert {span["name"]: bool(span["attributes"]) for span in spans_of(client, task)} == {"damaged": False, "whole": True}
+    assert {span["name"]: bool(span["attributes"]) for span in spans_of(client, task)} == {
+        "damaged": False,
+        "whole": True,
+    }
 
 
 def test_absurd_times_do_not_break_the_list(client, make, alice):

@@ -1,0 +1,24 @@
+"""`python -m bench [ingest|pages|start|visit] [--spans N]`."""
+
+import argparse
+
+from bench import ingest, pages, start, visit
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("what", nargs="?", choices=["all", "ingest", "pages", "start", "visit"], default="all")
+    parser.add_argument("--spans", type=int, help="how many spans to send (ingest), or the large number (pages)")
+    parser.add_argument("--database", help="another database than a new SQLite file (ingest)")
+    chosen = parser.parse_args()
+    if chosen.what in ("all", "start"):
+        start.main()
+    if chosen.what in ("all", "visit"):
+        visit.main()
+    if chosen.what in ("all", "ingest"):
+        ingest.main(chosen.spans or 100_000, chosen.database)
+    if chosen.what in ("all", "pages"):
+        pages.main(large=chosen.spans or 200_000)
+
+
+main()

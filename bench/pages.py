@@ -1,0 +1,86 @@
+"""Lists and the task page: CPU and rate at 16 connections, small against large; the reference is the product's own /-/healthy."""
+
+import json
+import threading
+import time
+
+from bench.ingest import A_REQUEST, Load, _settle
+from bench.server import Server
+from bench.traffic import Traffic
+
+CONNECTIONS = 16
+
+
+def main(small: int = 10_000, large: int = 200_000) -> None:
+    with Server() as server:
+        key, cookie = server.key(), server.cookie()
+        figures: dict[str, list[float]] = {}
+        loaded = 0
+        for spans in (small, large):
+            while loaded < spans:
+                portion = min(100, (spans - loaded) // A_REQUEST + 1)
+                Load(server, key, list(Traffic(loaded).bodies(portion))).run()
+                loaded += portion * A_REQUEST
+            _settle(server, 600)
+            print(f"\n{loaded:,} spans")
+            base, _ = _measure(server, "/-/healthy", {}, 400)
+            for name, path in _paths(server, key).items():
+                cpu, rate = _measure(server, path, {"Cookie": cookie}, 300)
+                figures.setdefault(name, []).append(cpu)
+                print(f"  {name:<28} {cpu * 1000:6.2f} ms of CPU, {rate:5.0f} requests/s, {cpu / base:5.1f} × /-/healthy")
+        print("\nlarge against small:")
+        for name, (few, many) in figures.items():
+            print(f"  {name:<28} {many / few:.2f}")
+
+
+def _paths(server: Server, key: str) -> dict[str, str]:
+    connection = server.connect()
+
+    def first(path: str) -> str:
+        connection.request("GET", f"/api/v1/{path}", headers={"x-api-key": key})
+        return json.loads(connection.getresponse().read())["items"][0]["id"]
+
+    return {
+        "tasks": "/tasks",
+        "tasks, by status": "/tasks?status=failed",
+        "tasks, by workflow": f"/tasks?workflow={first('workflows')}",
+        "tasks, by agent": f"/tasks?agent={first('agents')}",
+        "agents": "/agents",
+        "alerts": "/alerts",
+        "task page (13 spans)": f"/tasks/{first('tasks?limit=1')}",
+    }
+
+
+def _measure(server: Server, path: str, headers: dict[str, str], requests: int) -> tuple[float, float]:
+    """(server CPU seconds a request, requests a second)."""
+    left = iter(range(requests))
+    lock = threading.Lock()
+    failures: list[int] = []
+
+    def work() -> None:
+        connection = server.connect()
+        while True:
+            with lock:
+                if next(left, None) is None:
+                    return
+            connection.request("GET", path, headers=headers)
+            response = connection.getresponse()
+            response.read()
+            if response.status != 200:
+                failures.append(response.status)
+
+    for warm in range(4):
+        del warm
+        connection = server.connect()
+        connection.request("GET", path, headers=headers)
+        connection.getresponse().read()
+    before, begun = server.cpu(), time.perf_counter()
+    threads = [threading.Thread(target=work) for _ in range(CONNECTIONS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    took = time.perf_counter() - begun
+    if failures:
+        raise RuntimeError(f"{path}: {failures[:3]}")
+    return (server.cpu() - before) / requests, requests / took

@@ -1,0 +1,109 @@
+from datetime import timedelta
+
+from tests.conftest import NOW
+
+
+def names(seen):
+    return [row.select_one("a").get_text() for row in seen.select("tbody tr")]
+
+
+def test_agents_are_listed_worst_first(page, make, alice):
+    make.agent(alice, name="healthy", health_score=97, condition="healthy")
+    make.agent(alice, name="unscored")
+    make.agent(alice, name="failing", health_score=20, condition="failing", success_rate=20.0)
+    assert names(page("/agents")) == ["failing", "healthy", "unscored"]
+
+
+def test_an_unscored_agent_shows_a_dash(page, make, alice):
+    make.agent(alice, name="newcomer")
+    row = page("/agents").rows()[0]
+    assert "– New" in row
+    assert "0%" not in row
+
+
+def test_it_shows_the_runs_of_the_day(page, make, alice):
+    agent = make.agent(alice, name="browser")
+    for hours in (1, 2, 30):
+        make.task(alice, agents=[agent], started_at=NOW - timedelta(hours=hours))
+    make.task(
+        alice, agents=[agent], started_at=NOW - timedelta(hours=3), status="failed", failed_agent_id=agent.id
+    )
+    row = page("/agents").select("tbody tr")[0]
+    assert row.select("td")[3].get_text() == "3"
+    assert row.select_one("path.bad")["d"].count("M") == 1
+    assert row.select_one("path.base")["d"].count("M") == 2
+
+
+def test_filters_are_in_the_url(page, make, alice):
+    make.agent(alice, name="browser", type="execution", condition="failing", llm_model="gpt-4.1")
+    make.agent(alice, name="planner", type="coordination", condition="healthy", capabilities=["fetch_page"])
+    make.agent(alice, name="100%_sure", type="execution")
+    assert names(page("/agents?type=coordination")) == ["planner"]
+    assert names(page("/agents?status=failing")) == ["browser"]
+    assert names(page("/agents?status=new")) == ["100%_sure"]
+    assert names(page("/agents?q=BROW")) == ["browser"]
+    assert names(page("/agents?q=gpt-4")) == ["browser"]
+    assert names(page("/agents?q=fetch_page")) == ["planner"]
+    assert names(page("/agents?q=0%25_")) == ["100%_sure"]
+    seen = page("/agents?type=execution&q=sure")
+    assert seen.find("input", id="q")["value"] == "sure"
+    assert seen.find("option", attrs={"value": "execution", "selected": True})
+
+
+def test_nothing_matches_says_so_and_clears(page, make, alice):
+    make.agent(alice)
+    seen = page("/agents?q=zzz")
+    assert "No agent matches" in seen.text
+    assert seen.link("Clear the filters")["href"] == "/agents"
+    assert "No agents yet" not in seen.text
+
+
+def test_an_unknown_filter_value_is_refused(client):
+    assert client.get("/agents?type=evil").status_code == 422
+    assert client.get("/agents?cursor=evil").status_code == 422
+
+
+def test_a_hundred_and_one_agents_are_two_pages_without_gap_or_repeat(page, make, alice):
+    for number in range(101):
+        make.agent(alice, name=f"a{number}", health_score=None if number % 2 else 50, type="execution")
+    first = page("/agents?type=execution")
+    second = page(first.link("Next agents")["href"])
+    together = names(first) + names(second)
+    assert len(names(first)) == 100
+    assert len(set(together)) == len(together) == 101
+    assert second.link("First agents")["href"] == "/agents?type=execution"
+
+
+def test_a_filter_asks_for_the_list_alone(client, make, alice):
+    make.agent(alice, name="browser")
+    part = client.get("/agents?q=brow", headers={"HX-Request": "true"}).get_data(as_text=True)
+    assert part.startswith('<section class="panel" id="list"')
+    assert 'hx-get="/agents?q=brow"' in part
+    whole = client.get("/agents", headers={"HX-Request": "true", "HX-History-Restore-Request": "true"})
+    assert "<html" in whole.get_data(as_text=True)
+
+
+def test_names_cannot_break_the_page(page, make, alice):
+    make.agent(alice, name="<script>alert(1)</script>", llm_model='"><b>', service_name="</table>")
+    seen = page("/agents")
+    assert not seen.select("main script")
+    assert names(seen) == ["<script>alert(1)</script>"]
+
+
+def test_others_agents_are_neither_listed_nor_counted(page, make, alice, bob):
+    make.agent(alice, name="mine")
+    make.agent(bob, name="theirs")
+    seen = page("/agents")
+    assert names(seen) == ["mine"]
+    assert "1 agent" in seen.text
+
+
+def test_statements_do_not_grow_with_rows(client, make, alice, statements):
+    make.task(alice, agents=[make.agent(alice)])
+    with statements() as few:
+        client.get("/agents")
+    for _ in range(20):
+        make.task(alice, agents=[make.agent(alice)])
+    with statements() as many:
+        client.get("/agents")
+    assert len(few) == len(many) <= 8
