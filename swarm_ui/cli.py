@@ -7,6 +7,7 @@ def init_app(app: Flask) -> None:
     """Each feature's commands."""
     from swarm_ui import dbcheck
     from swarm_ui.accounts import commands as accounts
+    from swarm_ui.sample import commands as sample
 
-    for feature in (accounts, dbcheck):
+    for feature in (accounts, dbcheck, sample):
         feature.init_app(app)

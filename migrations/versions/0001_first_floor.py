@@ -310,6 +310,7 @@ def upgrade():
         sa.Column("startedAt", TIME, nullable=True),
         sa.Column("completedAt", TIME, nullable=True),
         sa.Column("name", sa.String(length=255), nullable=True),
+        sa.Column("summary", sa.String(length=160), nullable=True),
         sa.Column("source", sa.String(length=32), server_default="api", nullable=False),
         sa.Column("traceId", ascii_text(32), nullable=True),
         sa.Column("sessionId", sa.String(length=255), nullable=True),

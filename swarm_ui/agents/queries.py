@@ -9,8 +9,9 @@ from sqlalchemy import String, and_, case, cast, func, not_, or_, select
 from sqlalchemy.orm import aliased
 
 from swarm_ui import clock
+from swarm_ui.agents.health import WINDOW
 from swarm_ui.agents.models import Agent
-from swarm_ui.aggregates import count_of, day_of, latest_of
+from swarm_ui.aggregates import count_of, day_of, latest_of, total
 from swarm_ui.extensions import db
 from swarm_ui.metrics.sums import Work, work_by
 from swarm_ui.tasks.models import Message, Task, TaskAgent
@@ -19,11 +20,15 @@ CONDITIONS = ("failing", "degraded", "healthy", "new", "inactive", "maintenance"
 PAGE = 100
 DAYS = 14
 MOST_MODELS = 10
-AFTER_EVERY_SCORE = 101
 RUNS_LOOKED_THROUGH = 200
 
-# Nulls last: an agent without a score is neither good nor bad.
-place: Any = func.coalesce(Agent.health_score, AFTER_EVERY_SCORE).label("place")
+# Worst first: by word, then by score. What has not run for a week is no trouble of today, whatever its score was.
+_GRAVITY = {"failing": 0, "degraded": 1, "healthy": 2, "maintenance": 2, "new": 3, "inactive": 4}
+_WITHOUT_SCORE = 999
+place: Any = (
+    case(_GRAVITY, value=Agent.condition, else_=_GRAVITY["new"]) * 1000
+    + func.coalesce(Agent.health_score, _WITHOUT_SCORE)
+).label("place")
 
 
 class AgentFilter(BaseModel):
@@ -92,6 +97,25 @@ def course(agent_id: str) -> Course:
     by_use = sorted(found["model"].items(), key=lambda item: -item[1].runs)
     models = {model: work for model, work in by_use[:MOST_MODELS] if model}
     return Course(days, models, found["week"].get(1, Work()), found["week"].get(0, Work()))
+
+
+def scored(agent_id: str) -> Any:
+    """What the score is made of: the steps of the latest runs, and how many of them failed."""
+    latest = (
+        select(TaskAgent.executions, TaskAgent.failures)
+        .where(TaskAgent.agent_id == agent_id)
+        .order_by(TaskAgent.at.desc(), TaskAgent.task_id.desc())
+        .limit(WINDOW)
+        .subquery()
+        .c
+    )
+    return db.session.execute(
+        select(
+            func.count().label("runs"),
+            total(latest.executions).label("steps"),
+            total(latest.failures).label("failed"),
+        )
+    ).one()
 
 
 def _recent(agent_id: str) -> Any:

@@ -47,6 +47,7 @@ def show(agent_id: str) -> Response:
         part="agents/_page.html",
         agent=agent,
         course=queries.course(agent_id),
+        scored=queries.scored(agent_id),
         tasks=queries.recent_tasks(agent_id),
         causes=queries.causes(agent_id),
         others=queries.talks_with(agent_id),

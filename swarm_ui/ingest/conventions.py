@@ -114,9 +114,10 @@ EVALUATION = frozenset({"EVALUATOR", "RERANKER", "evaluate", "evaluation"})
 # ── names ──
 UUID = re.compile(r"[._/:-]*\(?[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}\)?", re.IGNORECASE)
 # Words that name a part of a framework, not an agent of the application.
+# An agent that is called router and nothing else is one, though.
 # Longer words stand before their beginnings and none is tried twice: a name made of such words could be taken apart in a million ways.
 GENERIC_NAME = re.compile(
-    r"^(?>(?>call|run_agent|runner|runnablesequence|run|invoke|executor|execute|start|create|step|chat|agentexecutor|agent|assistant|"
+    r"^(?!router$)(?>(?>call|run_agent|runner|runnablesequence|run|invoke|executor|execute|start|create|step|chat|agentexecutor|agent|assistant|"
     r"model_request|model|tools|tool|llm|chain|node|task|crew|langgraph|graph|workflow|pipeline|team|loop|iteration|turn|react|main|root|"
     r"init|core|base|default|unknown|none|router|route|active|to|\(no name\))[\s._:-]*)++\d*$|^__\w+__$",
     re.IGNORECASE,

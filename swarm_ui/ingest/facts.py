@@ -95,7 +95,7 @@ def facts_of(record: SpanRecord) -> Facts:
         _read_model(facts, attributes)
         if calls := tool_calls(attributes):
             more["calls"] = calls
-    if kind != "step" and (framework := _framework(scope_name)):
+    if kind != "step" and (framework := framework_of(scope_name)):
         more["fw"] = framework
     _read_message(more, attributes)
     if session := named(first(attributes, c.SESSION)):
@@ -321,7 +321,7 @@ def _read_message(more: dict[str, Any], attributes: dict[str, Any]) -> None:
 _MESSAGE_ID = re.compile(r'"message_id": ?"([^"]{1,64})"')
 
 
-def _framework(scope: str) -> str:
+def framework_of(scope: str) -> str:
     if scope in c.SCOPE_NAMES:
         return c.SCOPE_NAMES[scope]
     known = _frameworks.get((scope, ""))

@@ -9,6 +9,7 @@ from sqlalchemy.orm import aliased
 
 from swarm_ui import clock
 from swarm_ui.agents.models import Agent
+from swarm_ui.agents.queries import place
 from swarm_ui.aggregates import hours_since, latest_of
 from swarm_ui.extensions import db
 from swarm_ui.metrics.sums import ENDED_BADLY, Runs, runs_by
@@ -67,7 +68,7 @@ def pulse() -> Pulse:
 def worst_agents() -> list[Any]:
     statement = (
         select(Agent.id, Agent.name, Agent.health_score, Agent.condition, Agent.type, Agent.last_progress_at)
-        .order_by(Agent.health_score.is_(None), Agent.health_score, Agent.name, Agent.id)
+        .order_by(place, Agent.name, Agent.id)
         .limit(CELLS)
     )
     return list(db.session.execute(statement))

@@ -38,7 +38,7 @@ HISTORY = (
     ),
 )
 TASK_COLUMNS = (
-    "workflowId", "input", "assignedAgents", "status", "result", "executionTime", "startedAt", "completedAt", "name", "source",
+    "workflowId", "input", "assignedAgents", "status", "result", "executionTime", "startedAt", "completedAt", "name", "summary", "source",
     "traceId", "sessionId", "errorType", "errorMessage", "failedSpanId", "failedAgentId", "failedStep", "lastProgressAt",
     "inputTokens", "outputTokens", "cachedTokens", "tokenUsage", "estimatedCost", "llmCalls", "toolCalls", "errorCount",
     "warningCount", "agentCount", "spanCount", "graph",

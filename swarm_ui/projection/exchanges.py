@@ -135,31 +135,31 @@ def _hand_off(
         return
     if node.more["to"] == SOMEBODY:
         # The destination was not recorded: it is whoever begins next.
-        following = (
-            one
-            for one in invocations
-            if one.node.started_at >= node.ended_at and one.node.trace_id == node.trace_id
-        )
-        begun = next(following, None)
+        begun = _begun_next(node, invocations)
         recipient = begun.agent if begun is not None else None
     else:
         recipient = names.of(node.more["to"])
+        begun = _begun_next(node, invocations, recipient)
     if recipient is None or sender == recipient:
         return
     said = _first_content((node, "input"), content=content)
+    if said is None or said.get("text") in (sender, recipient):
+        # Many hand-offs carry no words of their own; what the next agent was given says more.
+        said = _first_content((begun.node, "input"), content=content) if begun is not None else None
+    details = {"via": node.more.get("tl")}
     found.append(
-        Exchange(
-            node,
-            "hand-off",
-            "request",
-            node.ended_at,
-            sender,
-            recipient,
-            said,
-            {"via": node.more.get("tl")},
-            node.failed,
-        )
+        Exchange(node, "hand-off", "request", node.ended_at, sender, recipient, said, details, node.failed)
     )
+
+
+def _begun_next(node: Node, invocations: list[Invocation], agent: str | None = None) -> Invocation | None:
+    """The first invocation (of `agent`) after this step; `invocations` are in the order of their start."""
+    for one in invocations:
+        if one.node.started_at < node.ended_at or one.node is node:
+            continue
+        if one.agent == agent if agent else one.node.trace_id == node.trace_id:
+            return one
+    return None
 
 
 def _asked_for(

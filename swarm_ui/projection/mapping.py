@@ -270,6 +270,7 @@ def _task(
         "startedAt": started_at,
         "completedAt": ended_at if verdict.status in ("completed", "failed") else None,
         "name": title,
+        "summary": _summary(asked),
         "source": "sample" if sample else "otlp",
         "traceId": min(by_time, key=order_key).trace_id,
         "sessionId": root.more.get("ses")
@@ -304,6 +305,12 @@ def _message(owner_id: int, task_id: str, exchange: Exchange, agent_ids: dict[st
         exchange.at,
         exchange.node.span_id,
     )
+
+
+def _summary(asked: dict[str, Any] | None) -> str | None:
+    """The first words of what was asked, on one line; nothing where it is plain data."""
+    words = " ".join(str(asked["text"])[:400].split()) if asked and asked.get("text") else ""
+    return clean_text(words, 160) or None
 
 
 def _clipped(content: dict[str, Any] | None) -> dict[str, Any] | None:

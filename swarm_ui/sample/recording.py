@@ -43,6 +43,11 @@ class Turn:
 
 
 @dataclass
+class Whole:
+    answer: str = ""
+
+
+@dataclass
 class Recording:
     library: Library
     resource: dict[str, Any]
@@ -72,29 +77,35 @@ class Recording:
             raise Cut
 
     def together(self, *branches: Callable[[], None]) -> None:
-        """Runs the branches side by side; goes on when the last of them has ended."""
-        begun, ended, cut = self.at, [self.at], False
+        """Runs the branches side by side; goes on, or fails, when the last of them has ended."""
+        begun, ended = self.at, [self.at]
+        stopped: list[Failed | Cut] = []
         for branch in branches:
             self.at = begun + self.random.randrange(20_000, 400_000)
             depth, turns = len(self._open), len(self._turns)
             try:
                 branch()
-            except Cut:
-                cut = True
+            except (Failed, Cut) as reason:
+                stopped.append(reason)
                 del self._open[depth:], self._turns[turns:]
             ended.append(self.at)
         self.at = max(ended)
-        if cut:
-            raise Cut
+        cut = next((reason for reason in stopped if isinstance(reason, Cut)), None)
+        if stopped:
+            raise cut or stopped[0]
 
     # ── steps ──
 
     @contextmanager
-    def run(self, name: str, asked: str) -> Iterator[SpanRecord]:
+    def run(self, name: str, asked: str) -> Iterator["Whole"]:
         """The whole: a `Failed` that reaches it is the run's failure, and ends here."""
+        whole = Whole()
         try:
             with self._step(*self.library.workflow(name, asked, self.session)) as record:
-                yield record
+                with self._step(*self.library.admission(name)):
+                    self.wait(0.03)
+                yield whole
+                self.library.answered(record.attributes, whole.answer)
         except Failed:
             self.failed = True
         except Cut:
@@ -128,7 +139,8 @@ class Recording:
             if error is not None:
                 self.wait(self.random.uniform(0.8, 6))
                 raise error
-            written = max(12, len(said) // 4 + self.random.randrange(8, 60) + (40 if calls else 0))
+            # Models write more than they say: reasoning, and the form around a call.
+            written = len(said) // 4 + self.random.randrange(40, 420)
             self.wait(model.latency + written / model.speed)
             self.library.answer(attributes, turn, model, said, calls, written, self.random)
             turn.context += written + self.random.randrange(40, 200)
@@ -150,7 +162,16 @@ class Recording:
             result = outcome.get("result", "")
             self.library.returned(record.attributes, result)
             if turn:
-                turn.context += len(str(result)) // 4
+                turn.context += len(str(result)) // 4 + self.random.randrange(150, 2_600)
+
+    @contextmanager
+    def delegate(self, agent: str, asked: str) -> Iterator[Turn]:
+        """The model chooses the tool behind which another agent works."""
+        name, arguments = f"ask_{agent.replace('-', '_')}", {"task": asked}
+        self.think(f"Asking {agent}.", calls=(name, arguments))
+        with self.tool(name, arguments) as outcome, self.agent(agent, asked) as turn:
+            yield turn
+            outcome["result"] = turn.answer or turn.last
 
     def use(
         self, name: str, arguments: dict[str, Any], result: Any, seconds: float, error: Failed | None = None

@@ -29,6 +29,10 @@ class Library:
             "input.value": asked,
         }
 
+    def admission(self, name: str) -> Named:
+        """The first step of a run. It ends at once, so that the workflow has a name while the run goes on."""
+        return "load definition", {"gen_ai.workflow.name": name}
+
     def agent(self, name: str, asked: str, session: str) -> Named:
         return f"invoke_agent {name}", {
             "gen_ai.operation.name": "invoke_agent",

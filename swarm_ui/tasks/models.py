@@ -38,6 +38,8 @@ class Task(Timed, OwnedInBulk, db.Model):
     completed_at: Mapped[datetime | None] = mapped_column("completedAt")
 
     name: Mapped[str | None] = mapped_column(String(255))
+    # The first words of the input: what tells this run from the others of its workflow.
+    summary: Mapped[str | None] = mapped_column(String(160))
     source: Mapped[str] = mapped_column(Words("otlp", "api", "run", "sample"), default="api", server_default="api")
     trace_id: Mapped[str | None] = mapped_column("traceId", Ascii(32))
     session_id: Mapped[str | None] = mapped_column("sessionId", String(255))

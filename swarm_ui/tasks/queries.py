@@ -33,7 +33,7 @@ _ID = re.compile(r"[0-9a-hjkmnp-tv-z]{20}|[0-9a-f]{32}|[0-9a-f-]{36}")
 
 # A row of the list; the error is cut by the database.
 ROW = (
-    Task.id, Task.name, Task.status, Task.workflow_id, Task.assigned_agents, Task.agent_count, Task.started_at,
+    Task.id, Task.name, Task.summary, Task.status, Task.workflow_id, Task.assigned_agents, Task.agent_count, Task.started_at,
     Task.execution_time, Task.token_usage, Task.estimated_cost, Task.error_type, Task.failed_step, Task.failed_agent_id,
     Task.error_count, func.substr(Task.error_message, 1, 160).label("error_message"),
 )  # fmt: skip
@@ -146,7 +146,7 @@ def _with_id(q: str, *columns: Any) -> Sequence[Any]:
 
 def _says(q: str) -> ColumnElement[bool]:
     message = func.substr(Task.error_message, 1, 4000)
-    searched: list[Any] = [Task.name, Task.session_id, Task.error_type, Task.failed_step, message]
+    searched: list[Any] = [Task.name, Task.summary, Task.session_id, Task.error_type, Task.failed_step, message]
     if q.isascii():
         searched += [Task.id, Task.trace_id]
     return or_(*(func.lower(column).contains(q.lower(), autoescape=True) for column in searched))

@@ -14,6 +14,13 @@ def test_agents_are_listed_worst_first(page, make, alice):
     assert names(page("/agents")) == ["failing", "healthy", "unscored"]
 
 
+def test_the_word_counts_before_the_score(page, make, alice):
+    make.agent(alice, name="asleep", health_score=10, condition="inactive")
+    make.agent(alice, name="sound", health_score=91, condition="healthy")
+    make.agent(alice, name="five in a row", health_score=90, condition="failing")
+    assert names(page("/agents")) == ["five in a row", "sound", "asleep"]
+
+
 def test_an_unscored_agent_shows_a_dash(page, make, alice):
     make.agent(alice, name="newcomer")
     row = page("/agents").rows()[0]

@@ -44,6 +44,13 @@ def test_it_compares_the_week_with_the_one_before(page, make, alice):
     assert "Runs 2 from 1" in seen.text
 
 
+def test_the_score_is_explained(page, make, alice):
+    agent = make.agent(alice, health_score=50, condition="failing")
+    make.task(alice, agents=[agent], status="failed")
+    make.task(alice, agents=[agent])
+    assert "Health 50: 1 of the 2 steps in its latest 2 runs failed" in page(f"/agents/{agent.id}").text
+
+
 def test_days_and_models_are_summed(page, make, alice):
     agent = make.agent(alice)
     for _ in range(2):
@@ -150,4 +157,4 @@ def test_statements_do_not_grow_with_rows(client, make, alice, statements):
     fill(10)
     with statements() as many:
         client.get(f"/agents/{agent.id}")
-    assert len(few) == len(many) <= 12
+    assert len(few) == len(many) <= 13

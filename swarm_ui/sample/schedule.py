@@ -1,0 +1,123 @@
+"""When the sample's runs took place in its fourteen days, and what went wrong in which.
+
+The rhythm is that of an office (UTC), a background of small troubles lies under it, and a few stories stand out: an outage, a full disk, a slow index,
+and the one that is going on now: for half an hour the browser has been refused wherever it goes.
+"""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+DAYS = 14
+# Runs on a working day; weekends have a third.
+A_DAY = {"support-desk": 12.0, "deep-research": 4.5, "bug-triage": 3.2, "code-review": 5.0, "competitor-brief": 1.1}
+# How busy each hour is.
+HOURS = (1, 1, 1, 1, 1, 2, 4, 8, 13, 16, 15, 13, 11, 14, 16, 15, 13, 10, 7, 5, 4, 3, 2, 1)
+# trouble: share of the runs of a workflow. The first list is overcome, the second ends the run.
+OVERCOME = {
+    "competitor-brief": {"slow-page": 0.15},
+    "deep-research": {"rate-limit": 0.1, "bad-query": 0.1, "no-score": 0.07},
+    "code-review": {"flaky-test": 0.1},
+    "bug-triage": {"first-try-red": 0.2},
+    "support-desk": {"index-timeout": 0.01},
+}
+FATAL = {
+    "deep-research": {"context-window": 0.03},
+    "code-review": {"tests-hang": 0.015},
+    "bug-triage": {"still-red": 0.05},
+    "support-desk": {"lookup-timeout": 0.02},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """One run: `until` is where its recording breaks off; then it never ended, or has not yet. Ordered by time in `occasions`."""
+
+    number: int
+    workflow: str
+    at: datetime
+    trouble: str = ""
+    until: datetime | None = None
+    down: frozenset[str] = frozenset()
+
+
+def occasions(now: datetime, scale: int, chance: random.Random) -> list[Occasion]:
+    """All runs by start. `scale` multiplies the ordinary ones; the stories are told once."""
+    found = list(_stories(now))
+    # Ordinary runs are over by now.
+    begin, end = now - timedelta(days=DAYS), now - timedelta(minutes=34)
+    for _ in range(scale):
+        for workflow, at in _rhythm(now, chance):
+            if begin <= at <= end:
+                trouble, down = _trouble(workflow, at, now, chance)
+                found.append(Occasion(len(found), workflow, at, trouble, None, down))
+    found.sort(key=lambda occasion: (occasion.at, occasion.number))
+    _slow_index(found)
+    return found
+
+
+def _slow_index(found: list[Occasion]) -> None:
+    """The index was slow a while ago: a few answers had to do without it."""
+    asked = [place for place, one in enumerate(found) if one.workflow == "support-desk" and not (one.trouble or one.down)]
+    for place in asked[-18:-8]:
+        found[place] = replace(found[place], trouble="index-timeout")
+
+
+def _trouble(workflow: str, at: datetime, now: datetime, chance: random.Random) -> tuple[str, frozenset[str]]:
+    """What goes wrong, and whose models do not answer."""
+    outage = (now - timedelta(days=9)).replace(hour=14, minute=5)
+    if outage <= at < outage + timedelta(hours=1, minutes=40):
+        return "", frozenset({"openai"})
+    drawn = chance.random()
+    for shares in (OVERCOME, FATAL):
+        for trouble, share in shares.get(workflow, {}).items():
+            if drawn < share:
+                return trouble, frozenset()
+            drawn -= share
+    return "", frozenset()
+
+
+def _stories(now: datetime) -> Iterator[Occasion]:
+    def ago(**passed: float) -> datetime:
+        return now - timedelta(**passed)
+
+    told = [
+        # The vectors' disk was full for two nights.
+        ("index-refresh", ago(days=6, hours=3), "disk-full", None),
+        ("index-refresh", ago(days=5, hours=21), "disk-full", None),
+        # The machine went away under them.
+        ("deep-research", ago(days=4, hours=6), "", ago(days=4, hours=6) + timedelta(seconds=38)),
+        ("deep-research", ago(hours=3, minutes=20), "", ago(hours=3, minutes=20) + timedelta(seconds=31)),
+        # Failures of the last two days; nobody has looked at the newest yet.
+        ("deep-research", ago(hours=29), "context-window", None),
+        ("deep-research", ago(hours=8), "context-window", None),
+        ("deep-research", ago(hours=1, minutes=25), "context-window", None),
+        ("bug-triage", ago(hours=2, minutes=50), "still-red", None),
+        # Everything is refused by the sites that the browser reads, since its egress changed.
+        *(("competitor-brief", ago(minutes=minutes), "blocked", None) for minutes in (28.5, 25, 19.5, 13, 7)),
+        # Meanwhile the rest of the house works.
+        *(("deep-research", ago(minutes=minutes), "", None) for minutes in (26.5, 17, 8.5)),
+        *(("support-desk", ago(minutes=minutes), "", None) for minutes in (31, 22.5, 12, 3.4)),
+        ("code-review", ago(minutes=18.5), "", None),
+        # Still going on.
+        ("competitor-brief", ago(seconds=64), "blocked", ago(seconds=6)),
+        ("code-review", ago(seconds=82), "", ago(seconds=9)),
+        ("bug-triage", ago(seconds=47), "", ago(seconds=4)),
+    ]
+    for number, (workflow, at, trouble, until) in enumerate(told):
+        yield Occasion(number, workflow, at, trouble, until)
+
+
+def _rhythm(now: datetime, chance: random.Random) -> Iterator[tuple[str, datetime]]:
+    begin = now - timedelta(days=DAYS)
+    for day in range(DAYS + 1):
+        midnight = datetime(begin.year, begin.month, begin.day, tzinfo=UTC) + timedelta(days=day)
+        share = 0.34 if midnight.weekday() >= 5 else chance.uniform(0.85, 1.15)
+        for workflow, runs in A_DAY.items():
+            wanted = runs * share
+            for _ in range(int(wanted) + (chance.random() < wanted % 1)):
+                hour = chance.choices(range(24), HOURS)[0]
+                yield workflow, midnight + timedelta(hours=hour, seconds=chance.uniform(0, 3600))
+        for hour in (0, 6, 12, 18):
+            yield "index-refresh", midnight + timedelta(hours=hour, minutes=15, seconds=chance.uniform(0, 40))
