@@ -64,12 +64,6 @@ def upgrade():
         **TABLE,
     )
     op.create_index(
-        "ix_execution_history_userId_status_createdAt",
-        "execution_history",
-        ["userId", "status", "createdAt"],
-        unique=False,
-    )
-    op.create_index(
         "ix_execution_history_userId_taskId", "execution_history", ["userId", "taskId"], unique=False
     )
 
@@ -91,10 +85,7 @@ def upgrade():
         **TABLE,
     )
     op.create_index(
-        "ix_execution_logs_userId_taskId_at_id",
-        "execution_logs",
-        ["userId", "taskId", "at", "id"],
-        unique=False,
+        "ix_execution_logs_userId_taskId_at", "execution_logs", ["userId", "taskId", "at"], unique=False
     )
 
     op.create_table(
@@ -143,9 +134,7 @@ def upgrade():
         sa.PrimaryKeyConstraint("id", name=op.f("pk_messages")),
         **TABLE,
     )
-    op.create_index(
-        "ix_messages_userId_taskId_at_id", "messages", ["userId", "taskId", "at", "id"], unique=False
-    )
+    op.create_index("ix_messages_userId_taskId_at", "messages", ["userId", "taskId", "at"], unique=False)
 
     op.create_table(
         "metric_points",
@@ -310,7 +299,7 @@ def upgrade():
         sa.Column("startedAt", TIME, nullable=True),
         sa.Column("completedAt", TIME, nullable=True),
         sa.Column("name", sa.String(length=255), nullable=True),
-        sa.Column("summary", sa.String(length=160), nullable=True),
+        sa.Column("summary", sa.String(length=120), nullable=True),
         sa.Column("source", sa.String(length=32), server_default="api", nullable=False),
         sa.Column("traceId", ascii_text(32), nullable=True),
         sa.Column("sessionId", sa.String(length=255), nullable=True),

@@ -128,6 +128,7 @@ def recent_tasks(agent_id: str, limit: int = 12) -> list[Any]:
         select(
             Task.id,
             Task.name,
+            Task.summary,
             Task.status,
             TaskAgent.at,
             TaskAgent.execution_time,

@@ -11,9 +11,10 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from swarm_ui import clock, ids
+from swarm_ui import clock
 from swarm_ui.ingest import large, payload
-from swarm_ui.ingest.facts import content_hash, document_of, facts_of, more_json
+from swarm_ui.ingest.facts import Facts, content_hash, document_of, facts_of, more_json
+from swarm_ui.ingest.identity import agent_id_of, task_id_of
 from swarm_ui.ingest.loose import loose_log
 from swarm_ui.ingest.otlp import LogEntry, Point, SpanRecord
 from swarm_ui.jsontext import clean_text, dump_bytes, dumps
@@ -80,7 +81,7 @@ def append_spans(
         if task_id is None:
             task_id = task_ids[facts.trace_id] = task_id_of(owner_id, facts.trace_id)
         rows[key] = (
-            owner_id, facts.trace_id, facts.span_id, facts.parent_id, task_id, None, facts.kind, facts.name, facts.status,
+            owner_id, facts.trace_id, facts.span_id, facts.parent_id, task_id, _named_agent(owner_id, facts), facts.kind, facts.name, facts.status,
             facts.started_at, facts.ended_at, facts.provider, facts.model, facts.input_tokens, facts.output_tokens,
             facts.cached_tokens, facts.cost, facts.error_type, facts.error_message, facts.scope, more_json(facts), packed, found,
             arrived_at,
@@ -103,9 +104,11 @@ def _pack_large(owner_id: int, document: bytes) -> bytes:
     return payload.stored_at(large.put(owner_id, packed)) if len(packed) > payload.LARGEST_INLINE else packed
 
 
-def task_id_of(owner_id: int, trace_id: str) -> str:
-    """The id of the run that this trace is, as long as no link joins it to another."""
-    return ids.stable(owner_id, trace_id, "task")
+def _named_agent(owner_id: int, facts: Facts) -> str | None:
+    """The agent that a span names itself; the projection has the last word, and mostly this one."""
+    more = facts.more
+    name = more.get("ag")
+    return agent_id_of(owner_id, more.get("svc", ""), name) if name and "gen" not in more else None
 
 
 def _store_spans(

@@ -1,6 +1,7 @@
 """Single values out of attributes, whatever type a library gave them, and the names that span names carry."""
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from swarm_ui.ingest import conventions as c
@@ -29,7 +30,12 @@ def named(value: Any) -> str:
     the same key."""
     if not value:
         return ""
-    return clean_text(string(value)[: _LONGEST_NAME + 1].strip(), _LONGEST_NAME)
+    return _name(string(value)[: _LONGEST_NAME + 1])
+
+
+@lru_cache(maxsize=4_096)
+def _name(text: str) -> str:
+    return clean_text(text.strip(), _LONGEST_NAME)
 
 
 def count(value: Any) -> int | None:

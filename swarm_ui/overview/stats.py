@@ -43,8 +43,7 @@ def _ended(period: Runs) -> str:
 
 def _runs(pulse: Pulse) -> Stat:
     now, before = pulse.now.runs, pulse.before.runs
-    failed = [f"{pulse.now.failed:,} failed"] if pulse.now.failed else []
-    failed += [f"{pulse.now.timed_out:,} timed out"] if pulse.now.timed_out else []
+    failed = [f"{pulse.now.ended_badly:,} failed"] if pulse.now.ended_badly else []
     note = " · ".join([f"from {before:,}" if before else "none the day before", *failed])
     return Stat("Runs", number(now), note, _share(now, before), "", _line(pulse, "runs"))
 

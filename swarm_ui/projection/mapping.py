@@ -10,6 +10,7 @@ from typing import Any
 from swarm_ui import ids
 from swarm_ui.ingest.contents import stored
 from swarm_ui.ingest.conventions import GENERIC_NAME, UUID
+from swarm_ui.ingest.identity import agent_id_of, workflow_id_of
 from swarm_ui.ingest.values import readable
 from swarm_ui.jsontext import clean_text, dumps
 from swarm_ui.projection import accounts, story
@@ -21,7 +22,7 @@ from swarm_ui.projection.usage import count_once
 from swarm_ui.projection.verdict import Verdict, judge
 
 Price = Callable[[Node], float | None]
-LONGEST_IN_HISTORY = 200
+LONGEST_IN_HISTORY = 160
 _SET_UP = ("create", "build", "register", "init", "setup", "started", "configure")
 
 
@@ -132,14 +133,6 @@ def interpret(
         workflow=workflow,
         integrations=_integrations(ordered),
     )
-
-
-def agent_id_of(owner_id: int, service: str, name: str) -> str:
-    return ids.stable(owner_id, service, name, "agent")
-
-
-def workflow_id_of(owner_id: int, service: str, name: str) -> str:
-    return ids.stable(owner_id, service, name, "workflow")
 
 
 def _only_set_up(nodes: list[Node]) -> bool:
@@ -310,7 +303,7 @@ def _message(owner_id: int, task_id: str, exchange: Exchange, agent_ids: dict[st
 def _summary(asked: dict[str, Any] | None) -> str | None:
     """The first words of what was asked, on one line; nothing where it is plain data."""
     words = " ".join(str(asked["text"])[:400].split()) if asked and asked.get("text") else ""
-    return clean_text(words, 160) or None
+    return clean_text(words, 120) or None
 
 
 def _clipped(content: dict[str, Any] | None) -> dict[str, Any] | None:

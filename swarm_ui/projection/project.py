@@ -14,7 +14,8 @@ from typing import Any
 from sqlalchemy import Engine
 
 from swarm_ui import clock
-from swarm_ui.ingest.append import mark_dirty, task_id_of
+from swarm_ui.ingest.append import mark_dirty
+from swarm_ui.ingest.identity import task_id_of
 from swarm_ui.orm import database_text
 from swarm_ui.projection import read
 from swarm_ui.projection.diff import Change, Plan, plan_run

@@ -39,7 +39,7 @@ class Task(Timed, OwnedInBulk, db.Model):
 
     name: Mapped[str | None] = mapped_column(String(255))
     # The first words of the input: what tells this run from the others of its workflow.
-    summary: Mapped[str | None] = mapped_column(String(160))
+    summary: Mapped[str | None] = mapped_column(String(120))
     source: Mapped[str] = mapped_column(Words("otlp", "api", "run", "sample"), default="api", server_default="api")
     trace_id: Mapped[str | None] = mapped_column("traceId", Ascii(32))
     session_id: Mapped[str | None] = mapped_column("sessionId", String(255))
@@ -116,7 +116,7 @@ class Message(Timed, OwnedInBulk, db.Model):
     """`content` is `{"text": …}` or `{"data": …}` as the agents exchanged it; `at` is event time, `created_at` arrival."""
 
     __tablename__ = "messages"
-    __table_args__ = table(Index("ix_messages_userId_taskId_at_id", "userId", "taskId", "at", "id"))
+    __table_args__ = table(Index("ix_messages_userId_taskId_at", "userId", "taskId", "at"))
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     task_id: Mapped[str | None] = mapped_column("taskId", Id)
@@ -131,7 +131,7 @@ class Message(Timed, OwnedInBulk, db.Model):
 
 class ExecutionLog(Timed, OwnedInBulk, db.Model):
     __tablename__ = "execution_logs"
-    __table_args__ = table(Index("ix_execution_logs_userId_taskId_at_id", "userId", "taskId", "at", "id"))
+    __table_args__ = table(Index("ix_execution_logs_userId_taskId_at", "userId", "taskId", "at"))
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     task_id: Mapped[str | None] = mapped_column("taskId", Id)
@@ -148,10 +148,7 @@ class ExecutionHistory(Timed, OwnedInBulk, db.Model):
     """Written when a run ends and kept for ever; `storage_url` points at a payload too large for a row."""
 
     __tablename__ = "execution_history"
-    __table_args__ = table(
-        Index("ix_execution_history_userId_taskId", "userId", "taskId"),
-        Index("ix_execution_history_userId_status_createdAt", "userId", "status", "createdAt"),
-    )
+    __table_args__ = table(Index("ix_execution_history_userId_taskId", "userId", "taskId"))
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     task_id: Mapped[str | None] = mapped_column("taskId", Id)

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 WIDTH, HEIGHT = 152, 44
-GAP_X, GAP_Y = 76, 22
+GAP_X, GAP_Y = 100, 22
 MARGIN = 12
+LIFT = 60  # of an edge that passes over a column
 LONGEST_NAME = 20
 
 
@@ -39,6 +40,10 @@ class Edge:
     label_y: float = 0
 
     @property
+    def span(self) -> int:
+        return self.target.column - self.source.column
+
+    @property
     def ends(self) -> tuple[str, str]:
         return self.source.id, self.target.id
 
@@ -63,7 +68,8 @@ def layout(nodes: Sequence[Any] | None, edges: Sequence[Any] | None) -> Graph:
     forward = _without_cycles(list(known), [edge.ends for edge in found])
     _set_columns(known, forward)
     columns = _ordered(known, forward)
-    height = _place(columns)
+    passes_over = any(edge.ends in forward and edge.span > 1 for edge in found)
+    height = _place(columns, top=MARGIN + (LIFT * 0.75 if passes_over else 0))
     below = _draw(found, forward, height)
     width = max((node.x + WIDTH for node in known.values()), default=0) + MARGIN
     return Graph(list(known.values()), found, width, max(height, below) + MARGIN)
@@ -165,15 +171,15 @@ def _ordered(known: dict[str, Node], forward: set[tuple[str, str]]) -> list[list
     return columns
 
 
-def _place(columns: list[list[Node]]) -> float:
+def _place(columns: list[list[Node]], top: float) -> float:
     """Sets the coordinates; returns the lowest edge."""
     tallest = max((len(column) for column in columns), default=0)
     height = tallest * (HEIGHT + GAP_Y) - GAP_Y
     for number, column in enumerate(columns):
-        top = MARGIN + (height - (len(column) * (HEIGHT + GAP_Y) - GAP_Y)) / 2
+        first = top + (height - (len(column) * (HEIGHT + GAP_Y) - GAP_Y)) / 2
         for place, node in enumerate(column):
-            node.x, node.y = MARGIN + number * (WIDTH + GAP_X), top + place * (HEIGHT + GAP_Y)
-    return MARGIN + height
+            node.x, node.y = MARGIN + number * (WIDTH + GAP_X), first + place * (HEIGHT + GAP_Y)
+    return top + height
 
 
 def _draw(edges: list[Edge], forward: set[tuple[str, str]], bottom: float) -> float:
@@ -194,9 +200,10 @@ def _draw_forward(edge: Edge) -> None:
     source, target = edge.source, edge.target
     x1, y1 = source.x + WIDTH, source.y + HEIGHT / 2
     x2, y2 = target.x - 5, target.y + HEIGHT / 2
-    bend = (x2 - x1) / 2
-    edge.path = f"M{x1:.0f},{y1:.0f}C{x1 + bend:.0f},{y1:.0f} {x2 - bend:.0f},{y2:.0f} {x2:.0f},{y2:.0f}"
-    edge.label_x, edge.label_y = (x1 + x2) / 2, (y1 + y2) / 2 - 3
+    bend = (x2 - x1) / (2 if edge.span == 1 else 3)
+    lift = 0 if edge.span == 1 else LIFT
+    edge.path = f"M{x1:.0f},{y1:.0f}C{x1 + bend:.0f},{y1 - lift:.0f} {x2 - bend:.0f},{y2 - lift:.0f} {x2:.0f},{y2:.0f}"
+    edge.label_x, edge.label_y = (x1 + x2) / 2, (y1 + y2) / 2 - lift * 0.75 - 3
 
 
 def _draw_back(edge: Edge, low: float) -> None:

@@ -27,14 +27,18 @@ class Workflow(Timed, Owned, db.Model):
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     name: Mapped[str] = mapped_column(String(255))
     service_name: Mapped[str | None] = mapped_column("serviceName", String(255))
-    orchestration_pattern: Mapped[str] = mapped_column("orchestrationPattern", Words(*PATTERNS), default="sequential")
+    orchestration_pattern: Mapped[str] = mapped_column(
+        "orchestrationPattern", Words(*PATTERNS), default="sequential"
+    )
     nodes: Mapped[list | None] = mapped_column(Json)
     edges: Mapped[list | None] = mapped_column(Json)
     configuration: Mapped[dict | None] = mapped_column(Json)
     status: Mapped[str] = mapped_column(Words(*STATUSES), default="draft")
     version: Mapped[int] = mapped_column(default=1)
 
-    origin: Mapped[str] = mapped_column(Words("authored", "discovered", "sample"), default="authored", server_default="authored")
+    origin: Mapped[str] = mapped_column(
+        Words("authored", "discovered", "sample"), default="authored", server_default="authored"
+    )
     description: Mapped[str | None] = mapped_column(LongText)
     tags: Mapped[list | None] = mapped_column(Json)
 

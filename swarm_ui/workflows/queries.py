@@ -99,6 +99,7 @@ def latest_runs(workflow_id: str, limit: int = 15) -> list[Any]:
         select(
             Task.id,
             Task.name,
+            Task.summary,
             Task.status,
             Task.started_at,
             Task.execution_time,

@@ -65,7 +65,8 @@ def open_everything(page, sender):
                 answer = sender.get(f"/api/v1/tasks/{task.id}/{part}", headers=HEADERS)
                 assert answer.status_code == 200, (part, answer.get_data(as_text=True)[:300])
                 json.loads(answer.get_data(), parse_constant=lambda word: pytest.fail(f"{word} in JSON"))
-            for span in db.session.scalars(select(Span).where(Span.task_id == task.id).limit(12)):
+            few = 12 if task.span_count < 1_000 else 1
+            for span in db.session.scalars(select(Span).where(Span.task_id == task.id).limit(few)):
                 page(f"/tasks/{task.id}/spans/{span.span_id}", headers={"HX-Request": "true"})
                 page(f"/tasks/{task.id}?span={span.span_id}")
             page(f"/tasks/{task.id}/messages")

@@ -82,3 +82,9 @@ def test_what_cannot_be_read_is_left_out(some_nodes, some_edges):
 def test_long_names_are_cut():
     graph = layout(nodes("a" * 300), [])
     assert len(graph.nodes[0].shown) == 20
+
+
+def test_an_edge_over_a_column_keeps_clear_of_what_stands_there():
+    graph = layout(nodes("a", "b", "c"), edges(("a", "b"), ("b", "c"), ("a", "c")))
+    over = next(edge for edge in graph.edges if edge.ends == ("a", "c"))
+    assert 0 < over.label_y < min(node.y for node in graph.nodes)
