@@ -74,30 +74,38 @@ def _wall() -> Response | None:
         return None
     view = current_app.view_functions[request.endpoint]
     scope = getattr(view, "key_scope", None)
-    if request.method not in SAFE_METHODS and scope is None:
-        # SQLite has to know before the first read that this transaction will write.
-        db.session.connection(execution_options={"writes": True})
+    changes = request.method not in SAFE_METHODS
     if getattr(view, "public", False):
-        if request.method not in SAFE_METHODS:
+        if changes:
             _check_origin()
+            _begin_writing()
         return None
     if not all(str(value).isascii() for value in (request.view_args or {}).values()):
         raise Refused(404, "There is nothing here, or it is not yours to see.")  # MySQL cannot compare it with an id
     speaks_json = request.path.startswith("/api/")
     if scope or (speaks_json and presented_key()):
-        _enter_by_key(scope or ("read" if request.method in SAFE_METHODS else "write"))
+        _enter_by_key(scope or ("write" if changes else "read"))
+        if changes and scope is None:
+            _begin_writing()
         return None
     if not current_user.is_authenticated:
         if speaks_json:
             raise Refused(401, "Sign in, or send a key as `Authorization: Bearer KEY`.")
         return _ask_to_sign_in()
-    if request.method not in SAFE_METHODS:
+    if changes:
         _check_origin()
         if current_user.space_role == "viewer":
             raise Refused(403, "You may look at this space, not change it.")
+        _begin_writing()
     g.owner_id = current_user.owner_id
     bind_owner(db.session, g.owner_id)
     return None
+
+
+def _begin_writing() -> None:
+    """SQLite has to know before the first read that a transaction will write. Only who may change something gets this far."""
+    db.session.rollback()
+    db.session.connection(execution_options={"writes": True})
 
 
 def _enter_by_key(scope: str) -> None:

@@ -7,7 +7,9 @@ def init_app(app: Flask) -> None:
     """Each feature's commands."""
     from swarm_ui import dbcheck
     from swarm_ui.accounts import commands as accounts
+    from swarm_ui.ingest import commands as ingest
     from swarm_ui.sample import commands as sample
+    from swarm_ui.worker import commands as worker
 
-    for feature in (accounts, dbcheck, sample):
+    for feature in (accounts, dbcheck, ingest, sample, worker):
         feature.init_app(app)

@@ -95,7 +95,12 @@ def running_now() -> list[Any]:
     )
     statement = (
         select(Task.id, Task.name, Task.summary, Task.started_at, Task.agent_count, Task.estimated_cost)
-        .add_columns(Task.workflow_id, Workflow.name.label("workflow"), usual.c.usual, func.count().over().label("total"))
+        .add_columns(
+            Task.workflow_id,
+            Workflow.name.label("workflow"),
+            usual.c.usual,
+            func.count().over().label("total"),
+        )
         .outerjoin(Workflow, Workflow.id == Task.workflow_id)
         .outerjoin(usual, usual.c.workflow_id == Task.workflow_id)
         .where(Task.status == "running")

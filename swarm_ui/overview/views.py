@@ -3,10 +3,12 @@
 from flask import Blueprint, Response, current_app, g, redirect, request, session, url_for
 from flask.blueprints import BlueprintSetupState
 
+from swarm_ui import sample
 from swarm_ui.access import local_path, public
 from swarm_ui.agents.strips import last_day
 from swarm_ui.alerts import queries as alerts
 from swarm_ui.errors import Refused
+from swarm_ui.extensions import db
 from swarm_ui.live import live
 from swarm_ui.overview import frame, queries
 from swarm_ui.overview.situation import situation_of
@@ -118,18 +120,21 @@ def theme():
 
 @bp.post("/sample")
 def load_sample():
-    from swarm_ui import sample
-
+    _release_the_database()
     sample.load(g.owner_id)
     return done(url_for("overview.index"))
 
 
 @bp.post("/sample/remove")
 def remove_sample():
-    from swarm_ui import sample
-
+    _release_the_database()
     sample.remove(g.owner_id)
     return done(url_for("overview.index"))
+
+
+def _release_the_database() -> None:
+    """The sample goes in and out through connections of its own, which would wait for this request's transaction."""
+    db.session.rollback()
 
 
 @bp.get("/patterns")

@@ -98,6 +98,25 @@ class Projector:
                 self._project_owner(owner_id, marks, done)
         return done
 
+    def drain_owner(self, owner_id: int) -> Done:
+        """This owner's traces until none is due that nobody else holds."""
+        total = Done(0, 0, set(), set())
+        while True:
+            now = clock.now_us()
+            with transaction(self.engine, writes=False) as raw:
+                due = raw.rows(
+                    "SELECT traceId FROM trace_dirty WHERE userId=? AND dueAt<=? AND error IS NULL "
+                    "AND (leaseUntil IS NULL OR leaseUntil<?) ORDER BY dueAt LIMIT 500",
+                    (owner_id, now, now),
+                )
+            done = self.take(owner_id, [row[0] for row in due])
+            total.traces += done.traces
+            total.runs += done.runs
+            total.agents |= done.agents
+            total.workflows |= done.workflows
+            if done.traces == 0:
+                return total
+
     def _lease(self, owner_id: int, trace_ids: list[str]) -> list[Mark]:
         now = clock.now_us()
         with transaction(self.engine) as raw:

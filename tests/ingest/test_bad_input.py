@@ -48,7 +48,7 @@ def rows(model) -> list:
 
 
 @pytest.fixture
-def open_everything(page, sender):
+def open_everything(page, client, sender):
     """Projects, then opens every list, every run with all that hangs on it, and the same over the API."""
 
     def walk() -> list[Task]:
@@ -60,13 +60,15 @@ def open_everything(page, sender):
             if url != "/":
                 assert sender.get(f"/api/v1{url}" if url != "/metrics" else "/api/v1/tasks", headers=HEADERS).status_code == 200
         for task in tasks:
+            if task.span_count > 1_000:  # megabytes of HTML: reading them takes a test longer than writing them
+                assert client.get(f"/tasks/{task.id}").status_code == 200
+                continue
             page(f"/tasks/{task.id}")
             for part in ("spans", "messages", "logs", "history"):
                 answer = sender.get(f"/api/v1/tasks/{task.id}/{part}", headers=HEADERS)
                 assert answer.status_code == 200, (part, answer.get_data(as_text=True)[:300])
                 json.loads(answer.get_data(), parse_constant=lambda word: pytest.fail(f"{word} in JSON"))
-            few = 12 if task.span_count < 1_000 else 1
-            for span in db.session.scalars(select(Span).where(Span.task_id == task.id).limit(few)):
+            for span in db.session.scalars(select(Span).where(Span.task_id == task.id).limit(6)):
                 page(f"/tasks/{task.id}/spans/{span.span_id}", headers={"HX-Request": "true"})
                 page(f"/tasks/{task.id}?span={span.span_id}")
             page(f"/tasks/{task.id}/messages")
@@ -191,11 +193,14 @@ def test_sums_past_every_column_do_not_stop_a_run(sender, open_everything):
     assert task.llm_calls == 28
 
 
-@pytest.mark.parametrize("tokens", [-5, 10**12, 2**63 - 1, "many", "", True, 1.5, [1], None, "12", 12.0])
-def test_counts_that_are_none_are_unknown(sender, open_everything, tokens):
-    send(sender, agent(1, "a"), llm(2, 1, tokens=None, attributes={"gen_ai.usage.input_tokens": tokens}))
-    (task,) = open_everything()
-    assert task.input_tokens == {"12": 12, "12.0": 12, "1.5": 1}.get(str(tokens))
+def test_counts_that_are_none_are_unknown(sender, open_everything):
+    given = [-5, 10**12, 2**63 - 1, "many", "", True, [1], None, 1.5, "12", 12.0]
+    for number, tokens in enumerate(given, 1):
+        more = {"gen_ai.usage.input_tokens": tokens}
+        send(sender, agent(1, "a", trace=number), llm(2, 1, trace=number, tokens=None, attributes=more))
+    open_everything()
+    found = db.session.execute(select(Task.trace_id, Task.input_tokens).order_by(Task.trace_id)).all()
+    assert [tokens for _, tokens in found] == [None] * 8 + [1, 12, 12]
 
 
 # ── sizes ──

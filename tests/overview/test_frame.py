@@ -1,4 +1,6 @@
 import pytest
+from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
 
 
 @pytest.mark.parametrize(
@@ -88,3 +90,17 @@ def test_space_names_and_people_are_escaped(page, make, client_of):
     seen = page("/", client=client_of(mallory))
     assert not seen.find("img")
     assert '<img src=x onerror="alert(1)">' in seen.text
+
+
+def test_the_error_page_needs_no_database(client, monkeypatch):
+    def refuse(*_arguments, **_options):
+        raise OperationalError("SELECT 1", {}, Exception("the database is gone"))
+
+    monkeypatch.setattr(Engine, "connect", refuse)
+    answer = client.get("/agents")
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"]
+    assert "The database is busy or cannot be reached" in answer.get_data(as_text=True)
+    toast = client.get("/agents", headers={"HX-Request": "true"})
+    assert toast.status_code == 503
+    assert toast.get_data(as_text=True).startswith('<div class="toast"')

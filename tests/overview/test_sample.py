@@ -4,6 +4,7 @@ from swarm_ui.extensions import db
 
 
 def agents_of(person):
+    db.session.rollback()  # see what others committed since
     statement = text("SELECT COUNT(*) FROM swarm_agents WHERE userId = :owner")
     return db.session.execute(statement, {"owner": person.id}).scalar_one()
 
@@ -25,8 +26,10 @@ def test_the_sample_swarm_is_loaded_and_removed(client, page, make, alice, bob):
     assert not page("/").find("aside", class_="notice")
 
 
-def test_a_viewer_may_do_neither(client_of, make, alice, bob):
+def test_a_viewer_may_do_neither(client_of, page, make, alice, bob):
     make.membership(alice, bob, "viewer")
+    make.agent(alice, origin="sample")
     client = client_of(bob, owner=alice)
+    assert page("/", client=client).find("aside", class_="notice").form is None
     assert client.post("/sample").status_code == 403
     assert client.post("/sample/remove").status_code == 403

@@ -1,0 +1,103 @@
+"""Lists: filters that change rows and address without loading the page, the way back, and the keys."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser import swarm
+from tests.browser.conftest import task_id_of
+
+
+@pytest.fixture
+def runs(mira):
+    """A failed and a completed brief, and a completed triage, which is the newest."""
+    mira.send(*swarm.brief(1, failed=True, at=100), *swarm.brief(2, at=200), *swarm.brief(3, name="bug_triage", at=300))
+    return {trace: mira.run(trace) for trace in (1, 2, 3)}
+
+
+def test_filters_change_rows_and_address_without_a_load(tab, mira, runs):
+    opened = tab(mira)
+    opened.open("/tasks")
+    rows = opened.page.locator("#list tbody tr")
+    expect(rows).to_have_count(3)
+    opened.page.evaluate("window.kept = true")
+    opened.page.get_by_label("Status").select_option("completed")
+    expect(rows).to_have_count(2)
+    assert opened.path == "/tasks?status=completed"
+    expect(opened.page.locator("#announce")).to_have_text("2 runs")
+    opened.page.get_by_label("Find tasks").fill("triage")
+    expect(rows).to_have_count(1)
+    assert opened.path == "/tasks?q=triage&status=completed"
+    opened.page.get_by_label("Status").select_option("failed")
+    expect(opened.page.get_by_role("heading", name="No run matches")).to_be_visible()
+    assert opened.loads == ["/tasks"]
+    assert opened.page.evaluate("window.kept")
+
+    opened.page.go_back()
+    expect(rows).to_have_count(1)
+    assert opened.path == "/tasks?q=triage&status=completed"
+    expect(opened.page.get_by_label("Find tasks")).to_have_value("triage")
+    expect(opened.page.get_by_label("Status")).to_have_value("completed")
+    opened.page.get_by_role("link", name="Clear filters").click()
+    expect(rows).to_have_count(3)
+    assert opened.path == "/tasks"
+
+
+def test_text_is_found_in_names_errors_and_ids(tab, mira, runs):
+    opened = tab(mira)
+    for words in ("weekly", "Service Unavailable", runs[1]["id"], f"{1:032x}"):
+        opened.open("/tasks")
+        opened.page.locator("#jump").fill(words)
+        opened.page.locator("#jump").press("Enter")
+        expect(opened.page.get_by_role("row", name="Failed")).to_have_count(1)
+        expect(opened.page.get_by_role("row", name="bug_triage")).to_have_count(0)
+
+
+def test_the_list_is_walked_by_keys(tab, mira, runs):
+    opened = tab(mira)
+    opened.open("/")
+    opened.page.keyboard.press("g")
+    opened.page.keyboard.press("t")
+    expect(opened.page.get_by_role("heading", level=1)).to_have_text("Tasks")
+    press = opened.page.keyboard.press
+    links = opened.page.locator("#list tbody a")
+    press("j")
+    expect(links.nth(0)).to_be_focused()
+    press("j")
+    press("j")
+    expect(links.nth(2)).to_be_focused()
+    press("k")
+    expect(links.nth(1)).to_be_focused()
+    press("Enter")
+    opened.page.wait_for_url("**/tasks/*")
+    assert task_id_of(opened) == runs[2]["id"]
+
+
+def test_keys_do_nothing_while_somebody_types(tab, mira, runs):
+    opened = tab(mira)
+    opened.open("/tasks")
+    find = opened.page.get_by_label("Find tasks")
+    opened.page.keyboard.press("/")
+    expect(find).to_be_focused()
+    opened.page.keyboard.type("gaj/")
+    expect(find).to_have_value("gaj/")
+    expect(opened.page.get_by_role("heading", level=1)).to_have_text("Tasks")
+    opened.page.keyboard.press("Escape")
+    expect(find).not_to_be_focused()
+
+
+@pytest.mark.parametrize(
+    ("path", "words", "left"), [("/agents", "writ", "writer"), ("/workflows", "triage", "bug_triage")]
+)
+def test_other_lists_filter_too(tab, mira, runs, path, words, left):
+    opened = tab(mira)
+    opened.open(path)
+    expect(opened.page.locator("#list tbody tr")).not_to_have_count(1)
+    opened.page.keyboard.press("/")
+    opened.page.keyboard.type(words)
+    expect(opened.page.locator("#list tbody tr")).to_have_count(1)
+    expect(opened.page).to_have_url(f"{opened.address}{path}?q={words}")
+    opened.page.get_by_role("link", name=left, exact=True).click()
+    expect(opened.page.get_by_role("heading", level=1)).to_have_text(left)
+    assert re.fullmatch(path + r"/[0-9a-z]{20}", opened.path)

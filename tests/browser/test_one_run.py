@@ -1,0 +1,146 @@
+"""The page of a run: its steps by mouse and by key, each with an address of its own; and a run that grows while it is looked at."""
+
+import re
+
+from playwright.sync_api import expect
+
+from tests.browser import swarm
+
+CHAT, SEARCH, FETCH = f"{3:016x}", f"{6:016x}", f"{7:016x}"
+
+
+def row(tab, name: str):
+    return tab.page.locator("a.wf-row", has_text=name)
+
+
+def test_a_step_opens_beside_the_timeline_under_an_address_of_its_own(tab, mira):
+    mira.send(*swarm.brief(1))
+    run = mira.run(1, "completed")
+    opened = tab(mira)
+    opened.open(f"/tasks/{run['id']}")
+    panel = opened.page.locator("#span")
+    expect(panel).to_be_hidden()
+    row(opened, "web_search").click()
+    expect(panel.get_by_role("heading", level=2)).to_have_text("execute_tool web_search")
+    expect(panel).to_contain_text("fabrikam changelog")
+    assert opened.path == f"/tasks/{run['id']}?span={SEARCH}"
+    expect(row(opened, "web_search")).to_have_attribute("aria-current", "true")
+    assert opened.loads == [f"/tasks/{run['id']}"]
+
+    row(opened, "fetch_page").click()
+    expect(panel).to_contain_text("execute_tool fetch_page")
+    expect(row(opened, "web_search")).not_to_have_attribute("aria-current", "true")
+    opened.page.reload()
+    expect(panel).to_contain_text("execute_tool fetch_page")
+    expect(row(opened, "fetch_page")).to_have_attribute("aria-current", "true")
+    opened.page.go_back()
+    expect(panel).to_contain_text("execute_tool web_search")
+
+    panel.get_by_role("link", name="Close step").click()
+    expect(panel).to_be_hidden()
+    assert opened.path == f"/tasks/{run['id']}?span=none"
+    opened.page.reload()
+    expect(panel).to_be_hidden()
+
+
+def test_the_first_failing_step_is_open_and_marked(tab, mira):
+    mira.send(*swarm.brief(1, failed=True))
+    run = mira.run(1, "failed")
+    opened = tab(mira)
+    opened.open(f"/tasks/{run['id']}")
+    panel = opened.page.locator("#span")
+    expect(panel).to_contain_text("HTTPStatusError: 503 Service Unavailable")
+    expect(opened.page.locator(".wf .flag")).to_be_visible()
+    expect(opened.page.get_by_role("region", name="What went wrong")).to_contain_text("fetch_page")
+
+    opened.page.keyboard.press("Escape")
+    expect(panel).to_be_hidden()
+    opened.page.keyboard.press("f")
+    expect(panel).to_contain_text("HTTPStatusError")
+    expect(panel).to_be_focused()  # who works by keys is taken along
+    assert opened.path == f"/tasks/{run['id']}?span={FETCH}"
+    opened.page.keyboard.press("Escape")
+    expect(opened.page.get_by_role("link", name="Show step")).to_be_focused()  # and back
+
+    opened.page.get_by_role("link", name="Failed", exact=True).click()
+    expect(row(opened, "web_search")).to_have_count(0)
+    expect(row(opened, "fetch_page")).to_have_count(1)
+    assert opened.path == f"/tasks/{run['id']}?steps=failed"
+
+
+def test_the_timeline_is_walked_by_keys(tab, mira):
+    mira.send(*swarm.brief(1))
+    run = mira.run(1, "completed")
+    opened = tab(mira)
+    opened.open(f"/tasks/{run['id']}")
+    lane = opened.page.locator("details", has_text="researcher")
+    rows = lane.locator("a.wf-row")
+    rows.first.focus()
+    opened.page.keyboard.press("ArrowDown")
+    expect(rows.nth(1)).to_be_focused()
+    opened.page.keyboard.press("ArrowUp")
+    expect(rows.first).to_be_focused()
+    opened.page.keyboard.press("ArrowLeft")
+    expect(lane).not_to_have_attribute("open", re.compile(".*"))
+    expect(lane.locator("summary")).to_be_focused()
+    opened.page.keyboard.press("ArrowRight")
+    expect(rows.first).to_be_visible()
+
+
+def test_messages_and_logs_are_narrowed_in_place(tab, mira):
+    mira.send(*swarm.brief(1, failed=True))
+    mira.send_logs(swarm.lines(1))
+    run = mira.run(1, "failed", warningCount=1)
+    opened = tab(mira)
+    opened.open(f"/tasks/{run['id']}")
+    lines = opened.page.locator("#logs .log > li")
+    expect(lines.filter(has_text="change log read")).to_have_count(1)
+    opened.page.locator("#logs").get_by_label("Level").select_option("warning")
+    expect(lines.filter(has_text="change log read")).to_have_count(0)
+    expect(lines.filter(has_text="fabrikam answers slowly")).to_have_count(1)
+    messages = opened.page.locator("#messages article")
+    expect(messages).not_to_have_count(1)
+    opened.page.locator("#messages").get_by_role("link", name="Error").click()
+    expect(messages).to_have_count(1)
+    assert opened.loads == [f"/tasks/{run['id']}"]
+
+
+def test_a_running_run_grows_and_what_is_open_stays(tab, mira):
+    drafts = {draft.id: draft for draft in swarm.brief(1)}
+    mira.send(*(drafts[number] for number in (3, 4, 5, 6)))
+    run = mira.run(1, "running")
+    opened = tab(mira)
+    opened.open(f"/tasks/{run['id']}")
+    heading, panel = opened.page.locator(".pagehead .status"), opened.page.locator("#span")
+    researcher = opened.page.locator("details.wf-lane", has=opened.page.locator("summary", has_text="researcher"))
+    expect(heading).to_have_text("Running")
+    expect(opened.page.locator("[data-live-mark]").first).to_contain_text("Live, updated")
+    row(opened, "web_search").click()
+    expect(panel).to_contain_text("fabrikam changelog")
+    panel.get_by_text("Attributes").click()
+    researcher.locator("summary").click()
+    expect(row(opened, "web_search")).to_be_hidden()
+    opened.page.locator("h1").click()  # nothing of the timeline keeps the focus
+
+    opened.page.evaluate("window.kept = true")
+    mira.send(drafts[8], drafts[9])
+    expect(opened.page.locator("details.wf-lane summary", has_text="writer")).to_be_visible()
+    expect(row(opened, "web_search")).to_be_hidden()
+    researcher.locator("summary").click()
+    opened.page.locator("h1").click()
+    mira.send(drafts[7])
+    expect(row(opened, "fetch_page")).to_be_visible()
+    expect(row(opened, "web_search")).to_have_attribute("aria-current", "true")
+    expect(panel.get_by_text("span id", exact=True)).to_be_visible()
+    assert opened.path == f"/tasks/{run['id']}?span={SEARCH}"
+
+    mira.send(drafts[1], drafts[2])
+    expect(heading).to_have_text("Completed")
+    expect(opened.page.locator("#content")).to_contain_text("Northwind shipped offline maps")
+    expect(opened.page.locator("[data-live]")).to_have_count(0)
+    expect(panel).to_contain_text("fabrikam changelog")
+    assert opened.page.evaluate("window.kept")
+    opened.requests.clear()
+    opened.page.evaluate("htmx.trigger(document.body, 'tick')")
+    assert opened.page.evaluate("fetch('/-/healthy').then((answer) => answer.status)") == 200
+    assert [request.url.rpartition("/")[2] for request in opened.requests] == ["healthy"]  # it asks no more
