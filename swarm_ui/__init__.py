@@ -8,7 +8,18 @@ from flask import Flask
 from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from swarm_ui import access, assets, compression, config, errors, formatting, jsontext, logs, models, telemetry
+from swarm_ui import (
+    access,
+    assets,
+    compression,
+    config,
+    errors,
+    formatting,
+    jsontext,
+    logs,
+    models,
+    telemetry,
+)
 from swarm_ui.extensions import db, login_manager, migrate
 from swarm_ui.orm import mysql_conversions
 from swarm_ui.version import VERSION

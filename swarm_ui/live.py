@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from swarm_ui import clock
 from swarm_ui.extensions import db
 from swarm_ui.tenancy import Owned
+from swarm_ui.web import wants_fragment
 
 REDRAWN_EVERY_US = 5 * 60 * 1_000_000
 
@@ -37,20 +38,23 @@ def bump(connection: Connection | Session, owner_id: int) -> None:
 
 
 def live(view: Callable[..., Any]) -> Callable[..., Any]:
-    """For a GET view: answers 304 when nothing of this owner changed since the ETag that the client holds.
+    """For a GET view: answers 304 to HTMX when nothing of this owner changed since the ETag that the client holds.
 
-    Page and fragment of one URL share the tag, so a page can hand its own to the poller (`data-etag`).
+    A page hands the tag of its parts to the poller (`data-etag`) and has none itself: a browser that holds the page would send that
+    for the part of the same URL, be told 304, and put the whole page where the part goes, whatever `Vary` says.
     """
 
     @wraps(view)
     def conditional(*args: Any, **kwargs: Any) -> Any:
         g.etag = tag = _tag()
-        if request.headers.get("HX-Request") and tag in request.if_none_match:
+        is_part = wants_fragment()
+        if is_part and tag in request.if_none_match:
             response = current_app.response_class(status=304)
         else:
             response = make_response(view(*args, **kwargs))
         if response.status_code in (200, 304):
-            response.set_etag(tag)
+            if is_part:
+                response.set_etag(tag)
             response.headers["Cache-Control"] = "private, no-cache"
             response.vary.add("HX-Request")
         return response

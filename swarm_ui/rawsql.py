@@ -15,6 +15,19 @@ from sqlalchemy import Engine
 T = TypeVar("T")
 # A deadlock or lock time-out of InnoDB; the transaction was rolled back and may be tried again.
 _MYSQL_RETRY = frozenset({1205, 1213, 1020})
+# Operational to the driver, but about the statement or its values: unknown column, wrong value, bad or too deep JSON, a broken check.
+# All others are about the server, which may be well again later.
+_MYSQL_WRONG = frozenset({1054, 1292, 1365, 1411, 1690, *range(3140, 3159), 3819, 4025})
+_SQLITE_LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+_SQLITE_UNWELL = frozenset(
+    {
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_NOMEM,
+    }
+)
 # SQLite takes at most 32,766 variables a statement, MySQL packets are bounded too.
 IN_LIST = 500
 
@@ -106,15 +119,20 @@ def retrying(work: Callable[[], T], attempts: int = 6) -> T:
         try:
             return work()
         except sqlite3.OperationalError as error:
-            if "locked" not in str(error) and "busy" not in str(error):
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+            if code not in _SQLITE_LOCKED | _SQLITE_UNWELL:
                 raise
-            if attempt >= 1:
-                raise Busy("the database is busy") from error
-        except (pymysql.err.OperationalError, pymysql.err.IntegrityError) as error:
-            code = error.args[0] if error.args else 0
-            if isinstance(error, pymysql.err.OperationalError) and code not in _MYSQL_RETRY:
+            if code in _SQLITE_UNWELL or attempt >= 1:
                 raise Busy(str(error)[:200]) from error
+        except pymysql.err.IntegrityError:
+            # Two that insert the same; the second try sees what the other wrote.
             if attempt == attempts - 1:
+                raise
+        except pymysql.err.OperationalError as error:
+            code = error.args[0] if error.args else 0
+            if code in _MYSQL_WRONG:
+                raise
+            if code not in _MYSQL_RETRY or attempt == attempts - 1:
                 raise Busy(str(error)[:200]) from error
         except pymysql.err.InterfaceError as error:
             raise Busy(str(error)[:200]) from error

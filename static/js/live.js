@@ -15,7 +15,7 @@
   function pause() {
     if (document.hidden || Date.now() - lastLook > AWAY_AFTER) return MINUTE;
     const base = document.querySelector('[data-live="fast"]') ? SECOND : 5 * SECOND;
-    return failures ? Math.min(MINUTE, 5 * SECOND * 2 ** Math.min(failures - 1, 4)) : base;
+    return failures ? Math.min(MINUTE, 2 * SECOND * 2 ** Math.min(failures - 1, 5)) : base;
   }
 
   function schedule() {

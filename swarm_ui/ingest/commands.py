@@ -25,7 +25,11 @@ from swarm_ui.storage import StorageError
 RECORDS_AT_ONCE = 2_000
 # So many traces wait before they are projected: a trace that lies all over its file is not projected again and again.
 TRACES_AT_ONCE = 2_000
-APPEND: dict[str, Callable[..., Appended]] = {"traces": append_spans, "metrics": append_points, "logs": append_logs}
+APPEND: dict[str, Callable[..., Appended]] = {
+    "traces": append_spans,
+    "metrics": append_points,
+    "logs": append_logs,
+}
 WORDS = {"traces": "span", "logs": "log record", "metrics": "metric point"}
 
 
@@ -35,7 +39,11 @@ def init_app(app: Flask) -> None:
 
 @click.command("ingest")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--email", callback=spaces.clean, help="Whose space; made if unknown. Otherwise the first administrator's.")
+@click.option(
+    "--email",
+    callback=spaces.clean,
+    help="Whose space; made if unknown. Otherwise the first administrator's.",
+)
 @with_appcontext
 @prepared
 def ingest(files: tuple[Path, ...], email: str | None) -> None:
@@ -77,7 +85,7 @@ class _Loading:
         self.new = 0
         self.traces: set[str] = set()
         self._waiting: set[str] = set()
-        self._done = Done(0, 0, set(), set())
+        self._done = Done()
 
     def add(self, signal: str, records: list[Any]) -> None:
         self.counted[signal] += len(records)

@@ -54,7 +54,10 @@ class File:
             self.problems.append(error.strerror or str(error))
         except Unreadable as error:
             self.problems.append(str(error))
-        self.problems += [f"{times:,} of its {signal} refused: {reason}" for (signal, reason), times in self._refused.most_common(5)]
+        self.problems += [
+            f"{times:,} of its {signal} refused: {reason}"
+            for (signal, reason), times in self._refused.most_common(5)
+        ]
 
     def _pieces(self, stream: io.BufferedReader) -> Iterator[tuple[str, Batch]]:
         skipped, begin = b"", stream.readline()

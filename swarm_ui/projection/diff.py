@@ -63,6 +63,11 @@ _JSON = frozenset(
     }
 )
 _TIME = frozenset({"at", "lastAt", "startedAt", "completedAt", "lastProgressAt"})
+# What MySQL refuses to store when it is too large, where SQLite takes it.
+_BOUNDED = frozenset({"executionTime", "inputTokens", "outputTokens", "cachedTokens", "tokenUsage"})
+_MONEY = frozenset({"estimatedCost"})
+_LARGEST_INT = 2_147_483_647
+_LARGEST_MONEY = 99_999_999.0
 
 
 @dataclass(slots=True)
@@ -163,12 +168,24 @@ def _history_row(history: dict[str, Any]) -> tuple[Any, ...]:
     return (history["id"], *(history.get(column) for column in HISTORY[1]))
 
 
+def _bounded(number: int) -> int:
+    return min(number, _LARGEST_INT)
+
+
+def _affordable(dollars: float) -> float:
+    return min(dollars, _LARGEST_MONEY)
+
+
 def _converters(columns: tuple[str, ...]) -> list[tuple[int, Callable[[Any], Any]]]:
-    """The places whose values raw SQL takes in another form: JSON as text, µs as a time."""
+    """The places whose values raw SQL takes in another form: JSON as text, µs as a time, absurd sums as the largest that fits."""
+    forms: list[tuple[frozenset[str], Callable[[Any], Any]]] = [
+        (_JSON, dumps),
+        (_TIME, database_text),
+        (_BOUNDED, _bounded),
+        (_MONEY, _affordable),
+    ]
     return [
-        (place, dumps if column in _JSON else database_text)
-        for place, column in enumerate(columns)
-        if column in _JSON or column in _TIME
+        (place, convert) for place, column in enumerate(columns) for held, convert in forms if column in held
     ]
 
 

@@ -251,7 +251,7 @@ def _task(
     failed_agent = (
         culprit.invocation.agent if culprit is not None and culprit.invocation is not None else None
     )
-    levels = [log[5] for log in logs]
+    levels = [log[4] for log in logs]
     return {
         "id": task_id,
         "workflowId": workflow_id,

@@ -35,7 +35,12 @@ def _tariff(provider: str | None, model: str, day: int) -> Tariff | None:
         return _calculated(price, tokens_in, tokens_out, cached)
 
     # Prices per token are straight lines, up to where a dearer tier begins: four answers of the library (60 to 380 µs each) give all the others.
-    tiers = [tier.start for value in vars(price).values() if isinstance(value, TieredPrices) for tier in value.tiers]
+    tiers = [
+        tier.start
+        for value in vars(price).values()
+        if isinstance(value, TieredPrices)
+        for tier in value.tiers
+    ]
     cliff = min(tiers, default=None)
     unit = _MILLION if cliff is None else max(1, min(_MILLION, cliff - 1))
     base, first, second, third = (asked(0, 0, 0), asked(unit, 0, 0), asked(0, unit, 0), asked(unit, 0, unit))

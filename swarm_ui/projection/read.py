@@ -98,6 +98,18 @@ def group_of(raw: Raw, owner_id: int, trace_id: str) -> list[str]:
     return sorted(known)
 
 
+def split_traces(raw: Raw, owner_id: int, trace_id: str) -> list[str]:
+    """Where links have become too many for one run: the traces that were one with this trace or its neighbours until now."""
+    statement = "SELECT linkedTraceId FROM trace_links WHERE userId=? AND traceId=?"
+    near = [trace_id, *(row[0] for row in raw.rows(statement, (owner_id, trace_id)))]
+    tasks = sorted(set(stored_tasks(raw, owner_id, near).values()))
+    statement = "SELECT taskId,traceId FROM task_traces WHERE userId=? AND taskId IN {}"
+    members: dict[str, list[str]] = {}
+    for task_id, member in raw.rows_in(statement, (owner_id,), tasks):
+        members.setdefault(task_id, []).append(member)
+    return [trace for traces in members.values() if len(traces) > 1 for trace in traces]
+
+
 def linked_traces(raw: Raw, owner_id: int, trace_ids: list[str]) -> set[str]:
     """Those of the traces that are linked to any other."""
     statement = "SELECT DISTINCT traceId FROM trace_links WHERE userId=? AND traceId IN {}"

@@ -21,10 +21,11 @@ _AT_A_TIME = 100
 
 
 def refresh(engine: Engine, agents: set[tuple[int, str]], workflows: set[tuple[int, str]]) -> None:
-    """Bring these (owner, id) up to date, in short transactions."""
+    """Bring these (owner, id) up to date, in short transactions; also the workflows that show an agent whose type changed."""
+    showing: set[tuple[int, str]] = set()
     for part in _parts(sorted(agents)):
-        retrying(lambda part=part: _refresh_agents(engine, part))  # type: ignore[misc]
-    for part in _parts(sorted(workflows)):
+        showing |= retrying(lambda part=part: _refresh_agents(engine, part))  # type: ignore[misc]
+    for part in _parts(sorted(workflows | showing)):
         retrying(lambda part=part: _refresh_workflows(engine, part))  # type: ignore[misc]
 
 
@@ -54,25 +55,40 @@ def _parts(items: list[tuple[int, str]]) -> list[list[tuple[int, str]]]:
     return [items[start : start + _AT_A_TIME] for start in range(0, len(items), _AT_A_TIME)]
 
 
-def _refresh_agents(engine: Engine, agents: list[tuple[int, str]]) -> None:
+def _refresh_agents(engine: Engine, agents: list[tuple[int, str]]) -> set[tuple[int, str]]:
+    """Returns the workflows that agents of a new type take part in."""
     now = clock.now()
     with transaction(engine, writes=False) as raw:
         changes = [
             change for owner_id, agent_id in agents if (change := _agent_change(raw, owner_id, agent_id, now))
         ]
+        showing = {
+            (change[-1], workflow_id)
+            for retyped, change in changes
+            if retyped
+            for workflow_id in _workflows_of(raw, change[-1], change[-2])
+        }
     if not changes:
-        return
+        return showing
     with transaction(engine) as raw:
         raw.many(
             "UPDATE swarm_agents SET healthScore=?,failureStreak=?,healthWord=?,status=?,successRate=?,type=?,llmModel=?,capabilities=?,"
             "updatedAt=? WHERE id=? AND userId=?",
-            changes,
+            [change for _, change in changes],
         )
-        _bump(raw, {change[-1] for change in changes})
+        _bump(raw, {change[-1] for _, change in changes})
+    return showing
 
 
-def _agent_change(raw: Raw, owner_id: int, agent_id: str, now: datetime) -> tuple[Any, ...] | None:
-    """The new values of an agent's row, None where they are the old ones."""
+def _workflows_of(raw: Raw, owner_id: int, agent_id: str) -> list[str]:
+    statement = "SELECT id FROM workflows WHERE userId=? AND nodes LIKE ?"
+    return [row[0] for row in raw.rows(statement, (owner_id, f'%"{agent_id}"%'))]
+
+
+def _agent_change(
+    raw: Raw, owner_id: int, agent_id: str, now: datetime
+) -> tuple[bool, tuple[Any, ...]] | None:
+    """(whether its type is another one, the new values of an agent's row), None where they are the old ones."""
     found = raw.rows(
         "SELECT healthScore,failureStreak,healthWord,status,successRate,type,llmModel,capabilities,totalExecutions,failedExecutions,"
         "llmCalls,toolCalls,retrievals,delegations,lastHeartbeat,origin FROM swarm_agents WHERE id=? AND userId=?",
@@ -106,7 +122,7 @@ def _agent_change(raw: Raw, owner_id: int, agent_id: str, now: datetime) -> tupl
     )
     if stored == new:
         return None
-    return (*new, database_text(clock.to_us(now)), agent_id, owner_id)
+    return stored[5] != new[5], (*new, database_text(clock.to_us(now)), agent_id, owner_id)
 
 
 def _moment(value: Any) -> datetime | None:

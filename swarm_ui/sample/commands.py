@@ -21,8 +21,14 @@ def init_app(app: Flask) -> None:
 
 
 @click.command("seed")
-@click.option("--email", callback=spaces.clean, help="Whose space; made if unknown. Otherwise the first administrator's.")
-@click.option("--scale", default=1, show_default=True, type=click.IntRange(1, 1000), help="How many times as many runs.")
+@click.option(
+    "--email",
+    callback=spaces.clean,
+    help="Whose space; made if unknown. Otherwise the first administrator's.",
+)
+@click.option(
+    "--scale", default=1, show_default=True, type=click.IntRange(1, 1000), help="How many times as many runs."
+)
 @click.option("--remove", is_flag=True, help="Take the sample away again, and nothing else.")
 @with_appcontext
 @prepared

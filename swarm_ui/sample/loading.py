@@ -57,9 +57,11 @@ class _Loader:
         self.engine: Engine = db.engine
         self.now = now
         self.timeout = timedelta(seconds=current_app.config["SETTINGS"].run_timeout)
-        self.chance = random.Random(f"sample {owner_id}")
+        self.chance = random.Random("sample")
         self.scale = scale
-        self.projector = Projector(self.engine, "sample", timeout_us=self.timeout // timedelta(microseconds=1))
+        self.projector = Projector(
+            self.engine, "sample", timeout_us=self.timeout // timedelta(microseconds=1)
+        )
         self.resources = {version: _resource(version) for version in ("4.11.3", "4.12.0")}
         self.used: dict[tuple[str, str, str], list[float]] = {}
         self.done = Loaded()
@@ -73,7 +75,9 @@ class _Loader:
             self._send(portion)
             if progress:
                 progress(self.done.runs, len(planned))
-        append_points(self.engine, self.owner_id, points_of(self.used, self.resources["4.12.0"], self.now, DAYS))
+        append_points(
+            self.engine, self.owner_id, points_of(self.used, self.resources["4.12.0"], self.now, DAYS)
+        )
         retrying(self._resolve_old_alerts)
         summaries.refresh(self.engine, self.agents, self.workflows)
         self.done.agents, self.done.workflows = len(self.agents), len(self.workflows)
@@ -87,7 +91,9 @@ class _Loader:
         for arrival in self._arrivals(planned):
             waited = arrival.settled_at - alarm if alarm else timedelta()
             recent = arrival.settled_at > self.now - timedelta(hours=1)
-            if portion and (spans >= (MANY if self.scale > 1 else FEW) or (alarm and (recent or waited > patience))):
+            if portion and (
+                spans >= (MANY if self.scale > 1 else FEW) or (alarm and (recent or waited > patience))
+            ):
                 yield portion
                 portion, spans, alarm = [], 0, None
             portion.append(arrival)
@@ -134,7 +140,9 @@ class _Loader:
             arrived_at = clock.to_us(arrived)
             spans = [span for run in runs for span in run.spans]
             append_spans(self.engine, self.owner_id, spans, arrived_at, due_at)
-            append_logs(self.engine, self.owner_id, [entry for run in runs for entry in run.logs], arrived_at, due_at)
+            append_logs(
+                self.engine, self.owner_id, [entry for run in runs for entry in run.logs], arrived_at, due_at
+            )
             self.done.spans += len(spans)
         with clock.at(at):
             done = self.projector.take(self.owner_id, [arrival.run.trace_id for arrival in portion])
@@ -166,7 +174,10 @@ class _Loader:
                 created_at = created if isinstance(created, datetime) else datetime.fromisoformat(created)
                 resolved_at = str(created_at + timedelta(minutes=self.chance.uniform(6, 420)))
                 rows.append((resolved_at, resolved_at, alert_id, self.owner_id))
-            raw.many("UPDATE alerts SET resolved=1,touched=1,resolvedAt=?,updatedAt=? WHERE id=? AND userId=?", rows)
+            raw.many(
+                "UPDATE alerts SET resolved=1,touched=1,resolvedAt=?,updatedAt=? WHERE id=? AND userId=?",
+                rows,
+            )
 
 
 @dataclass(slots=True)

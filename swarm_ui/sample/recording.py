@@ -132,7 +132,10 @@ class Recording:
         turn, model = self._turns[-1], self._turns[-1].model
         if model.provider in self.down and error is None:
             self.wait(1.0)
-            error = Failed(model.outage, f"Error code: 503 - {model.vendor} is temporarily overloaded. Please try again later.")
+            error = Failed(
+                model.outage,
+                f"Error code: 503 - {model.vendor} is temporarily overloaded. Please try again later.",
+            )
         name, attributes = self.library.call(turn, model)
         started_at = self.at
         with self._step(name, attributes):
@@ -184,7 +187,9 @@ class Recording:
                 raise error
             outcome["result"] = result
 
-    def retrieve(self, source: str, query: str, passages: list[str], seconds: float, error: Failed | None = None) -> None:
+    def retrieve(
+        self, source: str, query: str, passages: list[str], seconds: float, error: Failed | None = None
+    ) -> None:
         with self._step(*self.library.retrieval(source, query)) as record:
             self.wait(seconds)
             if error is not None:

@@ -25,7 +25,11 @@ _MARKED = f'%"{SAMPLE}"%'
 def exists(owner_id: int) -> bool:
     """Whether this owner's space holds any of the sample."""
     with transaction(db.engine, writes=False) as raw:
-        return bool(raw.rows("SELECT 1 FROM resources WHERE userId=? AND attributes LIKE ? LIMIT 1", (owner_id, _MARKED)))
+        return bool(
+            raw.rows(
+                "SELECT 1 FROM resources WHERE userId=? AND attributes LIKE ? LIMIT 1", (owner_id, _MARKED)
+            )
+        )
 
 
 def remove(owner_id: int) -> int:
@@ -37,7 +41,9 @@ def remove(owner_id: int) -> int:
 @contextmanager
 def alone(owner_id: int) -> Iterator[None]:
     if not retrying(lambda: _lock(owner_id)):
-        raise Refused(409, "The sample is being loaded or removed at this moment. Try again in a few seconds.")
+        raise Refused(
+            409, "The sample is being loaded or removed at this moment. Try again in a few seconds."
+        )
     try:
         yield
     finally:
@@ -59,7 +65,9 @@ def keep_alone(owner_id: int) -> None:
     def store() -> None:
         with transaction(db.engine) as raw:
             until = clock.now_us() + HOLD
-            raw.execute("UPDATE trace_dirty SET dueAt=? WHERE userId=? AND traceId=?", (until, owner_id, LOCK))
+            raw.execute(
+                "UPDATE trace_dirty SET dueAt=? WHERE userId=? AND traceId=?", (until, owner_id, LOCK)
+            )
 
     retrying(store)
 
@@ -102,7 +110,13 @@ def _remove_traces(raw: Raw, owner_id: int, traces: list[str]) -> None:
     """The facts. A worker that is just projecting one of these traces finds its mark gone, and writes nothing."""
     statement = "SELECT DISTINCT SUBSTR(payload,1,9) FROM spans WHERE userId=? AND traceId IN {}"
     heads = [bytes(row[0]) for row in raw.rows_in(statement, (owner_id,), traces) if row[0]]
-    delete_in(raw, "payload_blocks", owner_id, "id", [block for head in heads if (block := block_of(head)) is not None])
+    delete_in(
+        raw,
+        "payload_blocks",
+        owner_id,
+        "id",
+        [block for head in heads if (block := block_of(head)) is not None],
+    )
     for table in ("trace_dirty", "spans", "log_records", "trace_links", "task_traces"):
         delete_in(raw, table, owner_id, "traceId", traces)
     delete_in(raw, "trace_links", owner_id, "linkedTraceId", traces)
@@ -112,15 +126,18 @@ def _remove_unprojected(owner_id: int) -> None:
     """What a loader that was stopped had appended and not yet projected."""
     with transaction(db.engine) as raw:
         marked = [row[0] for row in raw.rows("SELECT traceId FROM trace_dirty WHERE userId=?", (owner_id,))]
-        statement = "SELECT DISTINCT traceId FROM spans WHERE facts LIKE '%\"smp\":1%' AND userId=? AND traceId IN {}"
-        traces = [row[0] for row in raw.rows_in(statement, (owner_id,), marked)]
+        statement = "SELECT DISTINCT traceId FROM spans WHERE userId=? AND facts LIKE ? AND traceId IN {}"
+        traces = [row[0] for row in raw.rows_in(statement, (owner_id, '%"smp":1%'), marked)]
         _remove_traces(raw, owner_id, traces)
 
 
 def _remove_frame(owner_id: int, agents: set[str], frameworks: list[tuple[str, str]]) -> set[str]:
     """What several runs shared: agents, workflows, frameworks, resources, series. Returns the agents that stay, because they ran otherwise too."""
     with transaction(db.engine) as raw:
-        sample = {row[0] for row in raw.rows("SELECT id FROM swarm_agents WHERE userId=? AND origin='sample'", (owner_id,))}
+        sample = {
+            row[0]
+            for row in raw.rows("SELECT id FROM swarm_agents WHERE userId=? AND origin='sample'", (owner_id,))
+        }
         statement = "SELECT DISTINCT agentId FROM task_agents WHERE userId=? AND agentId IN {}"
         used = {row[0] for row in raw.rows_in(statement, (owner_id,), sorted(sample | agents))}
         gone = sorted(sample - used)
@@ -134,7 +151,9 @@ def _remove_frame(owner_id: int, agents: set[str], frameworks: list[tuple[str, s
             (owner_id, owner_id),
         )
         for table in ("swarm_agents", "workflows"):
-            raw.execute(f"UPDATE {table} SET origin='discovered' WHERE userId=? AND origin='sample'", (owner_id,))
+            raw.execute(
+                f"UPDATE {table} SET origin='discovered' WHERE userId=? AND origin='sample'", (owner_id,)
+            )
         raw.many(
             "DELETE FROM integrations WHERE userId=? AND framework=? AND version=?",
             [(owner_id, framework, version) for framework, version in frameworks],
@@ -161,9 +180,14 @@ def _unused_scopes(owner_id: int) -> list[tuple[str, str]]:
     with transaction(db.engine, writes=False) as raw:
         statement = "SELECT DISTINCT scope FROM spans WHERE userId=? AND scope IN {}"
         used = {row[0] for row in raw.rows_in(statement, (owner_id,), scopes)}
-    return [(framework_of(name), version) for name, _, version in (scope.rpartition("@") for scope in set(scopes) - used)]
+    return [
+        (framework_of(name), version)
+        for name, _, version in (scope.rpartition("@") for scope in set(scopes) - used)
+    ]
 
 
 def _workflows(owner_id: int) -> set[tuple[int, str]]:
     with transaction(db.engine, writes=False) as raw:
-        return set(raw.rows("SELECT userId,id FROM workflows WHERE userId=? AND origin='discovered'", (owner_id,)))
+        return set(
+            raw.rows("SELECT userId,id FROM workflows WHERE userId=? AND origin='discovered'", (owner_id,))
+        )

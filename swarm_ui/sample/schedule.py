@@ -11,7 +11,13 @@ from datetime import UTC, datetime, timedelta
 
 DAYS = 14
 # Runs on a working day; weekends have a third.
-A_DAY = {"support-desk": 12.0, "deep-research": 4.5, "bug-triage": 3.2, "code-review": 5.0, "competitor-brief": 1.1}
+A_DAY = {
+    "support-desk": 12.0,
+    "deep-research": 4.5,
+    "bug-triage": 3.2,
+    "code-review": 5.0,
+    "competitor-brief": 1.1,
+}
 # How busy each hour is.
 HOURS = (1, 1, 1, 1, 1, 2, 4, 8, 13, 16, 15, 13, 11, 14, 16, 15, 13, 10, 7, 5, 4, 3, 2, 1)
 # trouble: share of the runs of a workflow. The first list is overcome, the second ends the run.
@@ -59,7 +65,11 @@ def occasions(now: datetime, scale: int, chance: random.Random) -> list[Occasion
 
 def _slow_index(found: list[Occasion]) -> None:
     """The index was slow a while ago: a few answers had to do without it."""
-    asked = [place for place, one in enumerate(found) if one.workflow == "support-desk" and not (one.trouble or one.down)]
+    asked = [
+        place
+        for place, one in enumerate(found)
+        if one.workflow == "support-desk" and not (one.trouble or one.down)
+    ]
     for place in asked[-18:-8]:
         found[place] = replace(found[place], trouble="index-timeout")
 

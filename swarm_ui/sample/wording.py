@@ -59,7 +59,14 @@ class Library:
         }
 
     def answer(
-        self, attributes: dict[str, Any], turn: Any, model: Model, said: str, calls: Calls, written: int, chance: random.Random
+        self,
+        attributes: dict[str, Any],
+        turn: Any,
+        model: Model,
+        said: str,
+        calls: Calls,
+        written: int,
+        chance: random.Random,
     ) -> None:
         parts: list[dict[str, Any]] = [{"type": "text", "content": said}]
         if calls:
@@ -76,7 +83,9 @@ class Library:
         if turn.last and model.provider in ("anthropic", "openai"):
             attributes["gen_ai.usage.cache_read.input_tokens"] = int(turn.context * chance.uniform(0.45, 0.8))
         if model.price:
-            attributes["gen_ai.usage.cost"] = round((turn.context * model.price[0] + written * model.price[1]) / 1e6, 8)
+            attributes["gen_ai.usage.cost"] = round(
+                (turn.context * model.price[0] + written * model.price[1]) / 1e6, 8
+            )
 
     def tool(self, name: str, call: str, arguments: dict[str, Any], turn: Any) -> Named:
         attributes = {
@@ -102,7 +111,10 @@ class Library:
 
     def found(self, attributes: dict[str, Any], passages: list[str]) -> None:
         attributes["output.value"] = dumps(
-            [{"score": round(0.93 - 0.07 * rank, 2), "text": text} for rank, text in enumerate(passages[:_PASSAGES])]
+            [
+                {"score": round(0.93 - 0.07 * rank, 2), "text": text}
+                for rank, text in enumerate(passages[:_PASSAGES])
+            ]
         )
 
     def embedding(self, texts: int, chance: random.Random) -> tuple[str, dict[str, Any], int]:
@@ -162,14 +174,23 @@ class OpenInference(Library):
             "llm.model_name": model.name,
             "agent.name": turn.name,
         }
-        history = [("system", turn.prompt), ("user", turn.asked)] + ([("assistant", turn.last)] if turn.last else [])
+        history = [("system", turn.prompt), ("user", turn.asked)] + (
+            [("assistant", turn.last)] if turn.last else []
+        )
         for number, (role, text) in enumerate(history):
             attributes[f"llm.input_messages.{number}.message.role"] = role
             attributes[f"llm.input_messages.{number}.message.content"] = text
         return f"Chat{model.vendor}", attributes
 
     def answer(
-        self, attributes: dict[str, Any], turn: Any, model: Model, said: str, calls: Calls, written: int, chance: random.Random
+        self,
+        attributes: dict[str, Any],
+        turn: Any,
+        model: Model,
+        said: str,
+        calls: Calls,
+        written: int,
+        chance: random.Random,
     ) -> None:
         attributes |= {
             "llm.output_messages.0.message.role": "assistant",
@@ -183,7 +204,9 @@ class OpenInference(Library):
         else:
             attributes["llm.output_messages.0.message.content"] = said
         if model.price:
-            attributes["llm.cost.total"] = round((turn.context * model.price[0] + written * model.price[1]) / 1e6, 8)
+            attributes["llm.cost.total"] = round(
+                (turn.context * model.price[0] + written * model.price[1]) / 1e6, 8
+            )
 
     def tool(self, name: str, call: str, arguments: dict[str, Any], turn: Any) -> Named:
         attributes = {

@@ -82,4 +82,7 @@ def _set_aside(owners: list[int]) -> list[tuple[int, str, str]]:
     """(owner, trace, last line of the reason)."""
     with transaction(db.engine, writes=False) as raw:
         statement = "SELECT userId,traceId,error FROM trace_dirty WHERE error IS NOT NULL AND userId IN {}"
-        return [(owner_id, trace_id, error.strip().rpartition("\n")[2]) for owner_id, trace_id, error in raw.rows_in(statement, (), owners)]
+        return [
+            (owner_id, trace_id, error.strip().rpartition("\n")[2])
+            for owner_id, trace_id, error in raw.rows_in(statement, (), owners)
+        ]

@@ -126,6 +126,7 @@ class Installation:
             self.first_link = said[0]
             # The same product on the same database, for what an operator does on the server: links and keys.
             self.app = create_app(config.load(self.environ))
+            self.operator = self.person("operator", role="admin")
             yield self
             with self.app.app_context():
                 db.engine.dispose()
@@ -133,12 +134,13 @@ class Installation:
             process.terminate()
             process.communicate(timeout=20)
 
-    def person(self, name: str = "") -> Person:
+    def person(self, name: str, role: str = "user") -> Person:
         self._people += 1
-        email = f"{name.lower() or 'person'}-{self._people}@example.org"
+        email = f"{name}-{self._people}@example.org"
         with self.app.app_context():
             db.session.connection(execution_options={"writes": True})
             user = people.find_or_make(email)
+            user.role = role
             bind_owner(db.session, user.id)
             _key, text = keys.make(user.id, user.id, "tests", ["ingest", "read", "write"])
             db.session.commit()

@@ -62,4 +62,4 @@ def test_a_failed_action_says_so_and_changes_nothing(tab, mira, alerts):
     expect(opened.page.locator("#toasts")).to_be_empty()
     expect(opened.page.locator("#nav-alerts")).to_have_text("2 open")
     opened.forgive("ERR_FAILED")
-    opened.forgive("htmx:sendError")
+    opened.forgive("htmx:")

@@ -20,7 +20,7 @@ class Gallery:
 
 @pytest.fixture(scope="session")
 def gallery(installation: Installation) -> Gallery:
-    full, empty = installation.person("mira"), installation.person("newcomer")
+    full, empty = installation.person("mira", role="admin"), installation.person("newcomer")
     full.send(*swarm.brief(1, failed=True), *swarm.brief(2), *swarm.unfinished(3), *swarm.brief(4, at=-7200)[1:])
     full.send(*swarm.brief(5, failed=True, at=swarm.RECENTLY - 60))
     full.send_logs(swarm.lines(1))

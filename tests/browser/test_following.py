@@ -37,11 +37,13 @@ def test_a_list_follows_and_hears_304_while_nothing_changes(tab, mira, failed):
     settled(opened)
 
 
-def test_the_overview_follows_by_itself(tab, mira, failed):
+def test_the_overview_follows(tab, mira, failed):
     opened = tab(mira)
     opened.open("/")
     expect(opened.page.get_by_role("link", name="bug_triage")).to_have_count(0)
     mira.send(*swarm.brief(2, name="bug_triage"))
+    mira.run(2, "completed")
+    assert opened.ask() == 200
     expect(opened.page.get_by_role("link", name="bug_triage").first).to_be_visible()
     assert opened.loads == ["/"]
 
@@ -84,6 +86,7 @@ def test_somebody_who_was_signed_out_elsewhere_is_asked_to_sign_in(tab, mira, fa
     opened.open("/agents")
     opened.page.context.clear_cookies()
     opened.page.evaluate("htmx.trigger(document.body, 'tick')")
-    opened.page.wait_for_url("**/login?*")
+    expect(opened.page.get_by_role("heading", level=1)).to_have_text("Sign in")
+    assert opened.path == "/login?next=/agents"
     opened.forgive("401")
     opened.forgive("htmx:responseError")

@@ -44,6 +44,20 @@ def test_filters_change_rows_and_address_without_a_load(tab, mira, runs):
     assert opened.path == "/tasks"
 
 
+def test_an_emptied_filter_shows_the_list_again_and_nothing_twice(tab, mira, runs):
+    opened = tab(mira)
+    opened.open("/tasks")
+    find = opened.page.get_by_label("Find tasks")
+    find.fill("triage")
+    expect(opened.page.locator("#list tbody tr")).to_have_count(1)
+    with opened.page.expect_response("**/tasks") as answer:
+        find.press("Escape")
+    assert answer.value.request.headers["hx-request"] == "true"
+    expect(opened.page.locator("#list tbody tr")).to_have_count(3)
+    expect(find).to_have_count(1)
+    expect(find).to_have_value("")
+
+
 def test_text_is_found_in_names_errors_and_ids(tab, mira, runs):
     opened = tab(mira)
     for words in ("weekly", "Service Unavailable", runs[1]["id"], f"{1:032x}"):
@@ -85,6 +99,7 @@ def test_keys_do_nothing_while_somebody_types(tab, mira, runs):
     expect(opened.page.get_by_role("heading", level=1)).to_have_text("Tasks")
     opened.page.keyboard.press("Escape")
     expect(find).not_to_be_focused()
+    expect(opened.page.locator("#list tbody tr")).to_have_count(3)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ CHAT, SEARCH, FETCH = f"{3:016x}", f"{6:016x}", f"{7:016x}"
 
 
 def row(tab, name: str):
-    return tab.page.locator("a.wf-row", has_text=name)
+    return tab.page.locator("a.wf-row", has=tab.page.locator(".wf-name", has_text=name))
 
 
 def test_a_step_opens_beside_the_timeline_under_an_address_of_its_own(tab, mira):

@@ -48,7 +48,7 @@ def test_runs_are_filtered_and_steps_opened(opened, mira):
     opened.page.locator("a.wf-row", has_text="fetch_page").click()
     expect(panel).to_contain_text("execute_tool fetch_page")
     expect(panel).to_be_in_viewport()
-    panel.get_by_role("link", name="researcher").click()
+    panel.get_by_role("link", name="researcher", exact=True).click()
     expect(opened.page.get_by_role("heading", level=1)).to_have_text("researcher")
     opened.page.go_back()
     panel.get_by_role("link", name="Close step").click()

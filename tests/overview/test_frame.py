@@ -96,11 +96,12 @@ def test_the_error_page_needs_no_database(client, monkeypatch):
     def refuse(*_arguments, **_options):
         raise OperationalError("SELECT 1", {}, Exception("the database is gone"))
 
-    monkeypatch.setattr(Engine, "connect", refuse)
-    answer = client.get("/agents")
+    with monkeypatch.context() as without:
+        without.setattr(Engine, "connect", refuse)
+        answer = client.get("/agents")
+        toast = client.get("/agents", headers={"HX-Request": "true"})
     assert answer.status_code == 503
     assert answer.headers["Retry-After"]
     assert "The database is busy or cannot be reached" in answer.get_data(as_text=True)
-    toast = client.get("/agents", headers={"HX-Request": "true"})
     assert toast.status_code == 503
     assert toast.get_data(as_text=True).startswith('<div class="toast"')

@@ -26,8 +26,18 @@ def play(run: Recording, number: int, trouble: str) -> None:
             _hand_over(run, "sql-analyst", f"How many accounts are affected by “{title}”, since when?")
             _hand_over(run, "coder", f"Reproduce “{title}”.")
         with run.agent("sql-analyst", f"How many accounts are affected by “{title}”, since when?") as analyst:
-            run.use("search_logs", {"query": f'ticket:"{ticket}" OR message~"{title.split()[0].lower()}"', "days": 14}, f"{evidence}", 2.8)
-            run.use("run_query", {"sql": "SELECT min(at), count(DISTINCT account) FROM incidents WHERE signature = %s"}, f"since 9 days, {3 + number % 40} accounts", 1.4)
+            run.use(
+                "search_logs",
+                {"query": f'ticket:"{ticket}" OR message~"{title.split()[0].lower()}"', "days": 14},
+                f"{evidence}",
+                2.8,
+            )
+            run.use(
+                "run_query",
+                {"sql": "SELECT min(at), count(DISTINCT account) FROM incidents WHERE signature = %s"},
+                f"since 9 days, {3 + number % 40} accounts",
+                1.4,
+            )
             analyst.answer = f"{evidence}. Since 9 days, {3 + number % 40} accounts."
             run.think(analyst.answer)
             _hand_over(run, "coder", f"The logs say: {evidence}. Is it the code?")
@@ -64,7 +74,13 @@ def _mend(run: Recording, ticket: str, title: str, cause: str, trouble: str) -> 
             if attempt < attempts or trouble == "still-red":
                 error = Failed("ToolError", f"{5 - attempt} of 212 tests failed after attempt {attempt}")
             try:
-                run.use("run_tests", {"path": "tests", "attempt": attempt}, {"passed": 212, "failed": 0}, run.random.uniform(14, 40), error)
+                run.use(
+                    "run_tests",
+                    {"path": "tests", "attempt": attempt},
+                    {"passed": 212, "failed": 0},
+                    run.random.uniform(14, 40),
+                    error,
+                )
             except Failed as failed:
                 run.log(WARNING, f"{ticket}: {failed}", attempt=attempt)
                 if attempt == attempts:

@@ -24,32 +24,78 @@ def play(run: Recording, number: int, trouble: str) -> None:
         rounds = 3 if number % 4 == 2 else 2
         for turn in range(1, rounds + 1):
             first, last = turn == 1, turn == rounds
-            with run.agent("coder", f"Round {turn} on {title}. {'Present the change.' if first else f'Answer the review: {finding}.'}") as coder:
-                run.use("read_diff" if first else "apply_patch", {"path": path, "round": turn}, f"{path}: {12 + 7 * turn} lines added, {3 * turn} removed", 1.2)
+            with run.agent(
+                "coder",
+                f"Round {turn} on {title}. {'Present the change.' if first else f'Answer the review: {finding}.'}",
+            ) as coder:
+                run.use(
+                    "read_diff" if first else "apply_patch",
+                    {"path": path, "round": turn},
+                    f"{path}: {12 + 7 * turn} lines added, {3 * turn} removed",
+                    1.2,
+                )
                 _test(run, path, trouble if first else "")
-                coder.answer = f"{path} changed; tests pass. " + ("Ready for review." if first else f"Done: {remedy}.")
+                coder.answer = f"{path} changed; tests pass. " + (
+                    "Ready for review." if first else f"Done: {remedy}."
+                )
                 run.think(coder.answer)
             with run.agent("reviewer", f"Round {turn}: review {path} of {title}.") as reviewer:
                 run.use("read_file", {"path": path, "around": 40 * turn}, f"def deliver(…): …  # {path}", 0.5)
-                reviewer.answer = "Nothing that must change; one name could be clearer." if last else f"Must change: {finding} ({path}:{31 + number % 90})."
+                reviewer.answer = (
+                    "Nothing that must change; one name could be clearer."
+                    if last
+                    else f"Must change: {finding} ({path}:{31 + number % 90})."
+                )
                 run.think(reviewer.answer)
-            with run.agent("judge", f"Round {turn}: is the review settled?\nCoder: {coder.answer}\nReviewer: {reviewer.answer}") as judge:
+            with run.agent(
+                "judge",
+                f"Round {turn}: is the review settled?\nCoder: {coder.answer}\nReviewer: {reviewer.answer}",
+            ) as judge:
                 score = round(run.random.uniform(0.78, 0.96) if last else run.random.uniform(0.38, 0.6), 2)
-                judge.answer = f"{score:.2f}: " + ("settled, merge after the checks." if last else "not settled, one more round.")
+                judge.answer = f"{score:.2f}: " + (
+                    "settled, merge after the checks." if last else "not settled, one more round."
+                )
                 run.think(judge.answer)
             if last:
-                run.tell("judge", ["coder", "reviewer"], "broadcast", f"{title.partition(' ')[0]} is settled with {score:.2f}.")
-        whole.answer = f"Approve {title}. Found and mended: {finding}; now {remedy}. One name could be clearer."
+                run.tell(
+                    "judge",
+                    ["coder", "reviewer"],
+                    "broadcast",
+                    f"{title.partition(' ')[0]} is settled with {score:.2f}.",
+                )
+        whole.answer = (
+            f"Approve {title}. Found and mended: {finding}; now {remedy}. One name could be clearer."
+        )
 
 
 def _test(run: Recording, path: str, trouble: str) -> None:
     suite = f"tests/{path.partition('/')[0]}"
     if trouble == "tests-hang":
         run.log(ERROR, f"{suite} did not end within 10 minutes, killed", suite=suite)
-        run.use("run_tests", {"path": suite}, "", 240, Failed("subprocess.TimeoutExpired", f"Command '['pytest', '-q', '{suite}']' timed out after 600 seconds"))
+        run.use(
+            "run_tests",
+            {"path": suite},
+            "",
+            240,
+            Failed(
+                "subprocess.TimeoutExpired",
+                f"Command '['pytest', '-q', '{suite}']' timed out after 600 seconds",
+            ),
+        )
     if trouble == "flaky-test":
         try:
-            run.use("run_tests", {"path": suite}, "", 31, Failed("ToolError", f"1 failed, 84 passed: {suite}/test_times.py::test_it_waits"))
+            run.use(
+                "run_tests",
+                {"path": suite},
+                "",
+                31,
+                Failed("ToolError", f"1 failed, 84 passed: {suite}/test_times.py::test_it_waits"),
+            )
         except Failed:
             run.log(WARNING, "One test failed, run again", suite=suite)
-    run.use("run_tests", {"path": suite}, {"passed": 85 + run.random.randrange(40), "failed": 0}, run.random.uniform(12, 48))
+    run.use(
+        "run_tests",
+        {"path": suite},
+        {"passed": 85 + run.random.randrange(40), "failed": 0},
+        run.random.uniform(12, 48),
+    )

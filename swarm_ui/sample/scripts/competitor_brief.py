@@ -21,7 +21,9 @@ def play(run: Recording, number: int, trouble: str) -> None:
     company, site, field, price, news, weakness = COMPANIES[number % len(COMPANIES)]
     asked = f"Competitor brief on {company} ({field}): pricing, positioning, launches of the last four weeks. One page for the account team, every claim with its source."
     with run.run("competitor-brief", asked) as whole:
-        run.log(INFO, f"Brief on {company} accepted", requested_by="weekly-sweep" if number % 3 else "m.okafor")
+        run.log(
+            INFO, f"Brief on {company} accepted", requested_by="weekly-sweep" if number % 3 else "m.okafor"
+        )
         with run.agent("planner", asked) as planner:
             run.think(
                 f"Plan: 1. price page and changelog of {company}. 2. Our notes from the last brief. 3. Draft, at most one page. "
@@ -32,7 +34,9 @@ def play(run: Recording, number: int, trouble: str) -> None:
             score, verdict = _judge(run, company, brief, number)
             if score < 0.67:
                 run.log(WARNING, f"Draft scored {score:.2f}, sent back once", score=score)
-                brief = _write(run, company, price, news, weakness, f"{evidence}\n\nRequest of the judge: {verdict}")
+                brief = _write(
+                    run, company, price, news, weakness, f"{evidence}\n\nRequest of the judge: {verdict}"
+                )
             planner.answer = brief
             run.think(brief)
         whole.answer = brief
@@ -75,7 +79,9 @@ def _collect(run: Recording, company: str, site: str, price: str, news: str, tro
 
 def _read(run: Recording, url: str, company: str, price: str, news: str, trouble: str) -> None:
     with run.delegate("browser", f"Quote what {url} says on prices and launches, word for word.") as browser:
-        attempts = 3 if trouble == "blocked" else 2 if trouble == "slow-page" and url.endswith("/pricing") else 1
+        attempts = (
+            3 if trouble == "blocked" else 2 if trouble == "slow-page" and url.endswith("/pricing") else 1
+        )
         for attempt in range(1, attempts + 1):
             error = None
             if trouble == "blocked":
@@ -87,7 +93,13 @@ def _read(run: Recording, url: str, company: str, price: str, news: str, trouble
                 error = Failed("httpx.ReadTimeout", f"The read operation timed out after 30 s: {url}")
             try:
                 page = f"<h1>{company}</h1> … {price}. … What's new: {news}. …"
-                run.use("fetch_page", {"url": url, "render": True, "timeout_s": 30, "attempt": attempt}, page, 2.4 if error is None else 4.5, error)
+                run.use(
+                    "fetch_page",
+                    {"url": url, "render": True, "timeout_s": 30, "attempt": attempt},
+                    page,
+                    2.4 if error is None else 4.5,
+                    error,
+                )
                 break
             except Failed:
                 run.log(WARNING, f"fetch_page attempt {attempt} of {max(attempts, 3)} failed", url=url)
@@ -99,7 +111,9 @@ def _read(run: Recording, url: str, company: str, price: str, news: str, trouble
 
 
 def _write(run: Recording, company: str, price: str, news: str, weakness: str, evidence: str) -> str:
-    with run.delegate("writer", f"Write the brief on {company} from this evidence, one page:\n{evidence}") as writer:
+    with run.delegate(
+        "writer", f"Write the brief on {company} from this evidence, one page:\n{evidence}"
+    ) as writer:
         writer.answer = (
             f"{company} in one line: cheaper to start with than we are, dearer above 40 seats.\n\n"
             f"Pricing. {price} [1]. Nothing changed for customers of the last twelve months.\n"
@@ -112,7 +126,10 @@ def _write(run: Recording, company: str, price: str, news: str, weakness: str, e
 
 
 def _judge(run: Recording, company: str, brief: str, number: int) -> tuple[float, str]:
-    with run.delegate("judge", f"Score this brief on {company} against the rubric (sources, figures, length, use).\n\n{brief}") as judge:
+    with run.delegate(
+        "judge",
+        f"Score this brief on {company} against the rubric (sources, figures, length, use).\n\n{brief}",
+    ) as judge:
         score = 0.61 if number % 7 == 3 else round(run.random.uniform(0.74, 0.93), 2)
         verdict = (
             "name the source of the sentence on deals."

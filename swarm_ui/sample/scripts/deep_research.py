@@ -82,26 +82,37 @@ def play(run: Recording, number: int, trouble: str) -> None:
 
 
 def _judge(run: Recording, conclusion: str, notes: str, fails: bool) -> None:
-    with run.agent("judge", f"Does this answer follow from the evidence?\n\n{conclusion}\n\n{notes}") as judge:
+    with run.agent(
+        "judge", f"Does this answer follow from the evidence?\n\n{conclusion}\n\n{notes}"
+    ) as judge:
         score = round(run.random.uniform(0.71, 0.95), 2)
-        judge.answer = f"{score:.2f}: the conclusion follows from the figures; the web source supports the timing."
+        judge.answer = (
+            f"{score:.2f}: the conclusion follows from the figures; the web source supports the timing."
+        )
         run.think("The answer is well founded." if fails else judge.answer)
         if fails:
             with run.step("parse score"):
-                raise Failed("pydantic_core.ValidationError", "1 validation error for Score: input should be a number between 0 and 1")
+                raise Failed(
+                    "pydantic_core.ValidationError",
+                    "1 validation error for Score: input should be a number between 0 and 1",
+                )
 
 
 def _on_the_web(run: Recording, question: str, finding: str, trouble: str) -> None:
     with run.agent("researcher", f"Context from public sources: {question}") as researcher:
         for turn in range(run.random.choice((2, 3, 4))):
-            query = (question.rstrip("?"), f"{question.rstrip('?')} 2026", "industry report", "analyst note")[turn]
+            query = (question.rstrip("?"), f"{question.rstrip('?')} 2026", "industry report", "analyst note")[
+                turn
+            ]
             run.use(
                 "search_web",
                 {"query": query, "limit": 8},
                 [{"title": "Industry report, third quarter", "url": "https://reports.example/q3"}, {"title": "Notes on the market", "url": "https://notes.example/market"}],
                 2.6,
             )  # fmt: skip
-            run.use("read_source", {"url": "https://reports.example/q3", "page": turn + 1}, f"… {finding} …", 5.5)
+            run.use(
+                "read_source", {"url": "https://reports.example/q3", "page": turn + 1}, f"… {finding} …", 5.5
+            )
         if trouble == "rate-limit":
             _retried(run, "Weighing the sources.")
         if trouble == "context-window":
@@ -126,7 +137,12 @@ def _retried(run: Recording, said: str) -> None:
 def _in_documents(run: Recording, question: str, finding: str) -> None:
     with run.agent("retriever", f"Passages on: {question}") as retriever:
         run.embed(1, 0.2)
-        run.retrieve("knowledge-base", question, [finding, "Minutes of the product council, agenda item 4.", "Survey of customers, open answers."], 1.1)
+        run.retrieve(
+            "knowledge-base",
+            question,
+            [finding, "Minutes of the product council, agenda item 4.", "Survey of customers, open answers."],
+            1.1,
+        )
         run.think(f"One passage above 0.9: {finding}")
         run.retrieve("meeting-notes", question, ["No decision was taken yet."], 0.9)
         retriever.answer = f"3 passages. Best (0.93): {finding}"
@@ -135,10 +151,21 @@ def _in_documents(run: Recording, question: str, finding: str) -> None:
 
 def _in_the_warehouse(run: Recording, question: str, query: str, rows: str, trouble: str) -> None:
     with run.agent("sql-analyst", f"Figures for: {question}") as analyst:
-        run.use("describe_schema", {"schemas": ["analytics"]}, "trials(week, converted), accounts(country, arr), llm_usage(at, agent, tokens), …", 0.4)
+        run.use(
+            "describe_schema",
+            {"schemas": ["analytics"]},
+            "trials(week, converted), accounts(country, arr), llm_usage(at, agent, tokens), …",
+            0.4,
+        )
         if trouble == "bad-query":
             try:
-                run.use("run_query", {"sql": query.replace("FROM ", "FROM analytic.", 1)}, "", 0.3, Failed("psycopg.errors.UndefinedTable", 'relation "analytic" does not exist'))
+                run.use(
+                    "run_query",
+                    {"sql": query.replace("FROM ", "FROM analytic.", 1)},
+                    "",
+                    0.3,
+                    Failed("psycopg.errors.UndefinedTable", 'relation "analytic" does not exist'),
+                )
             except Failed:
                 run.log(WARNING, "Query refused by the warehouse, mended by the analyst")
         run.use("run_query", {"sql": query, "limit": 500}, f"{rows}.", run.random.uniform(3, 24))

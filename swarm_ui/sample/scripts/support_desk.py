@@ -22,21 +22,42 @@ REQUESTS = (
 def play(run: Recording, number: int, trouble: str) -> None:
     question, known, figures, answer = REQUESTS[number % len(REQUESTS)]
     with run.run("support-desk", question) as whole:
-        run.log(INFO, "Request received", channel=("mail", "chat", "form")[number % 3], customer=f"cus_{4100 + number * 37 % 5000}")
+        run.log(
+            INFO,
+            "Request received",
+            channel=("mail", "chat", "form")[number % 3],
+            customer=f"cus_{4100 + number * 37 % 5000}",
+        )
         with run.agent("router", question) as router:
-            run.think(f"Intent: {'account figures' if figures else 'how-to'}; urgency: {'high' if number % 5 == 0 else 'normal'}.")
+            run.think(
+                f"Intent: {'account figures' if figures else 'how-to'}; urgency: {'high' if number % 5 == 0 else 'normal'}."
+            )
             passage = _look_up(run, question, known, trouble)
             facts = ""
             if figures:
-                with run.delegate("sql-analyst", f"The account's figures that matter for: {question}") as analyst:
+                with run.delegate(
+                    "sql-analyst", f"The account's figures that matter for: {question}"
+                ) as analyst:
                     error = None
                     if trouble == "lookup-timeout":
-                        error = Failed("psycopg.errors.QueryCanceled", "canceling statement due to statement timeout (15000 ms)")
-                    run.use("account_lookup", {"account": f"acc_{7000 + number * 13 % 900}", "days": 60}, {"plan": "Business", "seats": 10 + number % 80, "matches": known[:40]}, 15 if error else 0.9, error)
+                        error = Failed(
+                            "psycopg.errors.QueryCanceled",
+                            "canceling statement due to statement timeout (15000 ms)",
+                        )
+                    run.use(
+                        "account_lookup",
+                        {"account": f"acc_{7000 + number * 13 % 900}", "days": 60},
+                        {"plan": "Business", "seats": 10 + number % 80, "matches": known[:40]},
+                        15 if error else 0.9,
+                        error,
+                    )
                     analyst.answer = "One match in the last 60 days; it explains the question."
                     run.think(analyst.answer)
                 facts = analyst.answer
-            with run.delegate("writer", f"Answer the customer.\nQuestion: {question}\nKnown: {passage}\nFigures: {facts or 'none needed'}") as writer:
+            with run.delegate(
+                "writer",
+                f"Answer the customer.\nQuestion: {question}\nKnown: {passage}\nFigures: {facts or 'none needed'}",
+            ) as writer:
                 writer.answer = answer
                 run.think(answer)
             router.answer = answer
@@ -48,8 +69,17 @@ def _look_up(run: Recording, question: str, known: str, trouble: str) -> str:
         with run.delegate("retriever", f"What do we know about: {question}") as retriever:
             error = None
             if trouble == "index-timeout":
-                error = Failed("qdrant_client.http.exceptions.ResponseHandlingException", "timed out after 10 s on collection support-answers")
-            run.retrieve("support-answers", question, [known, "See also: account settings for owners."], 10 if error else 0.6, error)
+                error = Failed(
+                    "qdrant_client.http.exceptions.ResponseHandlingException",
+                    "timed out after 10 s on collection support-answers",
+                )
+            run.retrieve(
+                "support-answers",
+                question,
+                [known, "See also: account settings for owners."],
+                10 if error else 0.6,
+                error,
+            )
             retriever.answer = f"One passage above 0.9: {known}"
             run.think(retriever.answer)
     except Failed:

@@ -1,0 +1,181 @@
+"""The sample goes, and nothing else."""
+
+import pytest
+
+from swarm_ui.extensions import db
+from swarm_ui.ingest.append import append_logs, append_points, append_spans
+from swarm_ui.ingest.otlp import JSON, read_logs, read_metrics, read_traces
+from swarm_ui.jsontext import dump_bytes
+from tests.captures import project
+from tests.conftest import NOW
+from tests.rows import count, owned_tables, rows_of
+
+AT = int(NOW.timestamp() * 1e9) - 90_000_000_000
+TRACE = "ab" * 16
+
+
+def attributes(**values):
+    return [{"key": key.replace("__", "."), "value": {"stringValue": value}} for key, value in values.items()]
+
+
+def span(number, parent, name, **values):
+    return {
+        "traceId": TRACE, "spanId": f"{number:016x}", "parentSpanId": f"{parent:016x}" if parent else "", "name": name,
+        "startTimeUnixNano": str(AT + number * 10**9), "endTimeUnixNano": str(AT + (40 - number) * 10**9), "status": {},
+        "attributes": attributes(**values),
+    }  # fmt: skip
+
+
+def send_a_real_run(owner, service="payments"):
+    """One run with a log record and a point; its agents are called like some of the sample's."""
+    resource = {"resource": {"attributes": attributes(service__name=service)}}
+    spans = [
+        span(
+            1,
+            0,
+            "invoke_workflow competitor-brief",
+            gen_ai__operation__name="invoke_workflow",
+            gen_ai__workflow__name="competitor-brief",
+        ),
+        span(
+            2,
+            1,
+            "invoke_agent browser",
+            gen_ai__operation__name="invoke_agent",
+            gen_ai__agent__name="browser",
+        ),
+        span(
+            3,
+            2,
+            "execute_tool fetch_page",
+            gen_ai__operation__name="execute_tool",
+            gen_ai__tool__name="fetch_page",
+        ),
+        span(
+            4,
+            2,
+            "chat",
+            gen_ai__operation__name="chat",
+            gen_ai__request__model="gpt-4.1",
+            gen_ai__usage__input_tokens="12",
+        ),
+    ]
+    scope = {"name": "pydantic-ai", "version": "1.39.0"}
+    traces = {"resourceSpans": [resource | {"scopeSpans": [{"scope": scope, "spans": spans}]}]}
+    record = {
+        "timeUnixNano": str(AT),
+        "severityNumber": 13,
+        "body": {"stringValue": "careful"},
+        "traceId": TRACE,
+        "spanId": f"{2:016x}",
+    }
+    loose = {"timeUnixNano": str(AT), "severityNumber": 9, "body": {"stringValue": "started"}}
+    logs = {"resourceLogs": [resource | {"scopeLogs": [{"logRecords": [record, loose]}]}]}
+    point = {"timeUnixNano": str(AT), "count": "3", "sum": 12.5, "attributes": []}
+    metric = {
+        "name": "gen_ai.client.token.usage",
+        "histogram": {"aggregationTemporality": 2, "dataPoints": [point]},
+    }
+    points = {"resourceMetrics": [resource | {"scopeMetrics": [{"metrics": [metric]}]}]}
+    append_spans(db.engine, owner.id, read_traces(dump_bytes(traces), JSON).records)
+    append_logs(db.engine, owner.id, read_logs(dump_bytes(logs), JSON).records)
+    append_points(db.engine, owner.id, read_metrics(dump_bytes(points), JSON).records)
+    project()
+
+
+def filled(owner) -> set[str]:
+    return {table for table in owned_tables() if count(owner, table)}
+
+
+def test_an_empty_space_is_empty_again(loaded, run, alice):
+    assert filled(alice) >= {
+        "spans",
+        "payload_blocks",
+        "log_records",
+        "metric_points",
+        "tasks",
+        "alerts",
+        "integrations",
+        "resources",
+    }
+    said = run("seed", "--email", alice.email, "--remove")
+    assert said.startswith("The sample is gone: ")
+    assert filled(alice) == set()
+    assert run("seed", "--email", alice.email, "--remove") == "There was no sample.\n"
+
+
+@pytest.mark.parametrize("service", ["payments", "atlas"])
+def test_a_real_run_beside_it_stays_as_it_was(few_runs, run, alice, bob, make, service):
+    """Also where the real run came from the sample's own service, workflow and agents, and an alert was resolved by hand."""
+    make.api_key(alice)
+    send_a_real_run(alice, service)
+    send_a_real_run(bob, service)
+    make.alert(alice, resolved=True, touched=True)
+    before, his = rows_of(alice), rows_of(bob)
+    run("seed", "--email", alice.email)
+    assert count(alice, "tasks") > 20
+    assert rows_of(bob) == his
+    run("seed", "--email", alice.email, "--remove")
+    assert rows_of(alice) == before
+    assert rows_of(bob) == his
+
+
+def test_a_real_run_that_came_later_keeps_the_agents_that_it_shares(few_runs, run, alice, bob):
+    send_a_real_run(bob, "atlas")
+    run("seed", "--email", alice.email)
+    send_a_real_run(alice, "atlas")
+    assert count(alice, "swarm_agents", "name='browser'") == 1
+    run("seed", "--email", alice.email, "--remove")
+    for table in (
+        "swarm_agents",
+        "workflows",
+        "task_agents",
+        "integrations",
+        "resources",
+        "metric_points",
+        "log_records",
+    ):
+        assert count(alice, table) == count(bob, table), table
+    for table in ("swarm_agents", "workflows"):
+        assert count(alice, table, "origin='discovered'") == 1
+    compared = (
+        "name",
+        "type",
+        "totalExecutions",
+        "failedExecutions",
+        "llmCalls",
+        "toolCalls",
+        "healthScore",
+        "lastHeartbeat",
+        "capabilities",
+    )
+    everything = {column for column in db.metadata.tables["swarm_agents"].c.keys()}
+    ignored = frozenset(everything - set(compared))
+    assert rows_of(alice, ["swarm_agents"], without=ignored) == rows_of(
+        bob, ["swarm_agents"], without=ignored
+    )
+
+
+def test_two_owners_have_a_sample_each(few_runs, run, alice, bob):
+    run("seed", "--email", alice.email)
+    hers = rows_of(alice)
+    run("seed", "--email", bob.email)
+    assert rows_of(alice) == hers
+    assert count(bob, "tasks") == count(alice, "tasks")
+    run("seed", "--email", bob.email, "--remove")
+    assert rows_of(alice) == hers
+    assert filled(bob) == set()
+
+
+def test_what_a_killed_loader_left_goes_too(few_runs, run, alice, monkeypatch):
+    from swarm_ui.projection.project import Projector
+
+    def killed(self, owner_id, trace_ids):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Projector, "take", killed)
+    run("seed", "--email", alice.email, code=1)
+    assert count(alice, "spans") > 0
+    assert count(alice, "tasks") == 0
+    run("seed", "--email", alice.email, "--remove")
+    assert filled(alice) == set()
