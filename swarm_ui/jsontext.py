@@ -5,6 +5,8 @@ from typing import Any
 
 import orjson
 
+# MariaDB takes JSON of 32 levels; what wraps a value needs some of them.
+DEEPEST = 24
 _OPTIONS = orjson.OPT_NON_STR_KEYS
 
 
@@ -21,6 +23,14 @@ def dump_bytes(value: Any) -> bytes:
 
 
 loads = orjson.loads
+
+
+def is_deep(value: Any, depth: int = 0) -> bool:
+    """Nested deeper than JSON columns take everywhere."""
+    if not isinstance(value, (dict, list)):
+        return False
+    inner = value.values() if isinstance(value, dict) else value
+    return depth >= DEEPEST or any(is_deep(item, depth + 1) for item in inner)
 
 
 def clean(value: Any, depth: int = 0) -> Any:

@@ -14,7 +14,11 @@ from swarm_ui import clock
 from tests.captures import HEADERS
 
 JSON, PROTOBUF = "application/json", "application/x-protobuf"
-MESSAGES = {"traces": ExportTraceServiceRequest, "logs": ExportLogsServiceRequest, "metrics": ExportMetricsServiceRequest}
+MESSAGES = {
+    "traces": ExportTraceServiceRequest,
+    "logs": ExportLogsServiceRequest,
+    "metrics": ExportMetricsServiceRequest,
+}
 STATUS = {"unset": 0, "ok": 1, "error": 2}
 
 
@@ -76,7 +80,9 @@ class Draft:
                 for name, attributes in self.events
             ]
         if self.links:
-            span["links"] = [{"traceId": trace_id(trace), "spanId": span_id(span)} for trace, span in self.links]
+            span["links"] = [
+                {"traceId": trace_id(trace), "spanId": span_id(span)} for trace, span in self.links
+            ]
         if self.remote:
             span["flags"] = 0x300
         return span
@@ -126,7 +132,10 @@ def logs(*records: dict[str, Any], service: str = "demo") -> dict[str, Any]:
             {
                 "resource": {"attributes": pairs({"service.name": service})},
                 "scopeLogs": [
-                    {"scope": {"name": "tests"}, "logRecords": [{"timeUnixNano": at} | record for record in records]}
+                    {
+                        "scope": {"name": "tests"},
+                        "logRecords": [{"timeUnixNano": at} | record for record in records],
+                    }
                 ],
             }
         ]
@@ -135,7 +144,11 @@ def logs(*records: dict[str, Any], service: str = "demo") -> dict[str, Any]:
 
 def metric(name: str, points: list[Any], kind: str = "sum", **rest: Any) -> dict[str, Any]:
     """An ExportMetricsServiceRequest with one metric."""
-    found = {"name": name, "unit": "{token}", kind: {"dataPoints": points, "aggregationTemporality": 2} | rest}
+    found = {
+        "name": name,
+        "unit": "{token}",
+        kind: {"dataPoints": points, "aggregationTemporality": 2} | rest,
+    }
     return {
         "resourceMetrics": [
             {
@@ -170,7 +183,16 @@ def _base64(text: str) -> str:
     return b64encode(bytes.fromhex(text)).decode()
 
 
-def post(client, content: Any, *, signal: str = "traces", encoding: str = JSON, gzip: bool = False, headers=None, path=None):
+def post(
+    client,
+    content: Any,
+    *,
+    signal: str = "traces",
+    encoding: str = JSON,
+    gzip: bool = False,
+    headers=None,
+    path=None,
+):
     """Sends with the test's key: drafts, a document, or bytes as they are."""
     if isinstance(content, (list, tuple)):
         content = document(*content)
@@ -198,7 +220,11 @@ def agent(id: int, name: str, parent: int = 0, **fields: Any) -> Draft:
 
 
 def llm(id: int, parent: int = 0, tokens: tuple[int, int] | None = (10, 5), **fields: Any) -> Draft:
-    more: dict[str, Any] = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "gen_ai.request.model": "gpt-4o-mini"}
+    more: dict[str, Any] = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "openai",
+        "gen_ai.request.model": "gpt-4o-mini",
+    }
     if tokens:
         more |= {"gen_ai.usage.input_tokens": tokens[0], "gen_ai.usage.output_tokens": tokens[1]}
     return Draft(id, "chat gpt-4o-mini", parent, attributes=more | fields.pop("attributes", {}), **fields)
@@ -210,7 +236,9 @@ def tool(id: int, name: str, parent: int = 0, **fields: Any) -> Draft:
 
 
 def workflow(id: int, name: str, parent: int = 0, **fields: Any) -> Draft:
-    more = {"gen_ai.operation.name": "invoke_workflow", "gen_ai.workflow.name": name} | fields.pop("attributes", {})
+    more = {"gen_ai.operation.name": "invoke_workflow", "gen_ai.workflow.name": name} | fields.pop(
+        "attributes", {}
+    )
     return Draft(id, f"invoke_workflow {name}", parent, attributes=more, **fields)
 
 

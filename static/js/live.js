@@ -42,10 +42,15 @@
   window.addEventListener("focus", lookedAt);
   document.addEventListener("pointermove", () => { if (Date.now() - lastLook > SECOND) lookedAt(); }, {passive: true});
 
-  // What not to disturb: a field or key-driven focus inside the part, an open menu, selected text.
+  // What not to disturb: a field or key-driven focus inside the part, an open menu, selected text, and what is being clicked on.
+
+  let pressed = null;
+  document.addEventListener("pointerdown", (event) => { pressed = event.target; }, {capture: true, passive: true});
+  for (const end of ["pointerup", "pointercancel"]) document.addEventListener(end, () => { pressed = null; }, {capture: true, passive: true});
 
   function isHeld(part) {
     const active = document.activeElement;
+    if (pressed && part.contains(pressed)) return true;
     if (active && active !== part && part.contains(active)) {
       if (active.matches("input, select, textarea, [contenteditable]") || active.matches(":focus-visible")) return true;
     }

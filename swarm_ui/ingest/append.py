@@ -70,6 +70,10 @@ def append_spans(
         document = document_of(record, resource)
         found = content_hash(facts, document)
         key = (facts.trace_id, facts.span_id)
+        # What any content of a span links stays linked, so that it does not matter which came first.
+        for linked in facts.links:
+            links.add((owner_id, facts.trace_id, linked))
+            links.add((owner_id, linked, facts.trace_id))
         earlier = rows.get(key)
         if earlier is not None and (earlier[_ENDED], earlier[_HASH]) >= (facts.ended_at, found):
             continue
@@ -86,9 +90,6 @@ def append_spans(
             facts.cached_tokens, facts.cost, facts.error_type, facts.error_message, facts.scope, more_json(facts), packed, found,
             arrived_at,
         )  # fmt: skip
-        for linked in facts.links:
-            links.add((owner_id, facts.trace_id, linked))
-            links.add((owner_id, linked, facts.trace_id))
     if not rows:
         return Appended()
     # One order for all senders, so that two that overlap wait for each other and do not deadlock.
@@ -123,6 +124,9 @@ def _store_spans(
     with transaction(engine) as raw:
         fresh, newer = _compare(raw, owner_id, rows)
         changed = {row[_TRACE] for row in fresh} | {row[_TRACE] for row in newer}
+        if links and (links := _new_links(raw, owner_id, links)):
+            # A linked trace that is here already belongs to the same run from now on.
+            changed |= {link[1] for link in links} & {row[_TRACE] for row in rows}
         if not changed:
             return Appended()
         if raw.insert("spans", SPAN_COLUMNS, fresh, ignore=True) not in (len(fresh), -1):
@@ -136,9 +140,14 @@ def _store_spans(
         raw.insert("payload_blocks", "id,userId,body", [bodies[block] for block in wanted])
         raw.insert("trace_links", "userId,traceId,linkedTraceId", links, ignore=True)
         _keep_resources(raw, owner_id, resources)
-        # A linked trace that is here already belongs to the same run from now on.
         mark_dirty(raw, owner_id, sorted(changed), due_at)
     return Appended(len(fresh) + len(newer), sorted(changed))
+
+
+def _new_links(raw: Raw, owner_id: int, links: list[tuple[int, str, str]]) -> list[tuple[int, str, str]]:
+    statement = "SELECT userId,traceId,linkedTraceId FROM trace_links WHERE userId=? AND traceId IN {}"
+    known = set(raw.rows_in(statement, (owner_id,), sorted({link[1] for link in links})))
+    return [link for link in links if link not in known]
 
 
 def _compare(raw: Raw, owner_id: int, rows: list[tuple[Any, ...]]) -> tuple[list[Any], list[Any]]:

@@ -3,8 +3,7 @@
 from typing import Any
 
 from swarm_ui.ingest import conventions as c
-from swarm_ui.ingest.records import DEEPEST_VALUE
-from swarm_ui.jsontext import dumps, loads
+from swarm_ui.jsontext import dumps, is_deep, loads
 
 Content = str | dict[str, Any] | list[Any] | int | float | bool | None
 
@@ -96,17 +95,9 @@ def stored(content: Content, limit: int = 64 * 1024) -> dict[str, Any] | None:
         whole = dumps(content)
         if len(whole) > limit:
             return {"text": whole[:limit], "truncated": True}
-        if _is_deep(content):
+        if is_deep(content):
             return {"text": whole}
     return {"data": content}
-
-
-def _is_deep(content: Any, depth: int = 0) -> bool:
-    """Nested deeper than JSON columns take everywhere."""
-    if not isinstance(content, (dict, list)):
-        return False
-    inner = content.values() if isinstance(content, dict) else content
-    return depth >= DEEPEST_VALUE or any(_is_deep(item, depth + 1) for item in inner)
 
 
 def gist(content: Content) -> str | None:

@@ -10,6 +10,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from swarm_ui.ingest import otlp
 from swarm_ui.ingest.records import Batch, Unreadable
@@ -41,7 +42,7 @@ class File:
             with self.path.open("rb") as file:
                 packed = file.read(2) == _GZIP
                 file.seek(0)
-                stream = io.BufferedReader(gzip.GzipFile(fileobj=file)) if packed else file  # type: ignore[type-var]
+                stream = cast(BinaryIO, io.BufferedReader(gzip.GzipFile(fileobj=file)) if packed else file)
                 used = 0
                 for signal, batch in self._pieces(stream):
                     self._refused.update((signal, reason) for reason in batch.refused)
@@ -59,7 +60,7 @@ class File:
             for (signal, reason), times in self._refused.most_common(5)
         ]
 
-    def _pieces(self, stream: io.BufferedReader) -> Iterator[tuple[str, Batch]]:
+    def _pieces(self, stream: BinaryIO) -> Iterator[tuple[str, Batch]]:
         skipped, begin = b"", stream.readline()
         while begin and not begin.strip(_BLANK):
             skipped, begin = skipped + begin, stream.readline()

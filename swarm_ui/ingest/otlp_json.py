@@ -7,7 +7,6 @@ from typing import Any
 import orjson
 
 from swarm_ui.ingest.records import (
-    DEEPEST_VALUE,
     MISTAKES,
     REMOTE_PARENT,
     LogEntry,
@@ -22,6 +21,7 @@ from swarm_ui.ingest.records import (
     severity,
     times,
 )
+from swarm_ui.jsontext import DEEPEST
 
 
 def items(body: bytes, *levels: str) -> Iterable[tuple[dict[str, Any], tuple[str, str], Any]]:
@@ -97,7 +97,7 @@ def _json_value(value: dict[str, Any], depth: int) -> Any:
         return bool(value["boolValue"])
     if "doubleValue" in value:
         return finite(value["doubleValue"])
-    if depth >= DEEPEST_VALUE:
+    if depth >= DEEPEST:
         return None
     if "arrayValue" in value:
         return [

@@ -8,7 +8,6 @@ from typing import Any
 from google.protobuf.message import DecodeError
 
 from swarm_ui.ingest.records import (
-    DEEPEST_VALUE,
     REMOTE_PARENT,
     LogEntry,
     Point,
@@ -21,6 +20,7 @@ from swarm_ui.ingest.records import (
     severity,
     times,
 )
+from swarm_ui.jsontext import DEEPEST
 
 
 def parse(message_type: Any, body: bytes) -> Any:
@@ -52,7 +52,7 @@ def _value(value: Any, depth: int) -> Any:
         return number if math.isfinite(number) else None
     if kind == "bool_value":
         return value.bool_value
-    if kind is None or depth >= DEEPEST_VALUE:
+    if kind is None or depth >= DEEPEST:
         return None
     if kind == "array_value":
         return [_value(item, depth + 1) for item in value.array_value.values]

@@ -5,8 +5,6 @@ from typing import Any
 
 # 2200-01-01: what lies beyond is no time but a broken clock or unit.
 LATEST_US = 7_258_118_400_000_000
-# MariaDB takes JSON of 32 levels; what wraps a value needs some of them.
-DEEPEST_VALUE = 24
 REMOTE_PARENT = 0x300  # SPAN_FLAGS_CONTEXT_HAS_IS_REMOTE and IS_REMOTE
 _HEX = frozenset("0123456789abcdef")
 # What reading a malformed item may raise.

@@ -111,7 +111,8 @@ def running_now() -> list[Any]:
 
 
 def latest_run() -> Any | None:
-    statement = select(Task.id, Task.name, Task.status, Task.created_at)
+    """The newest run that somebody sent; the sample's do not count."""
+    statement = select(Task.id, Task.name, Task.status, Task.created_at).where(Task.source != "sample")
     return db.session.execute(statement.order_by(Task.started_at.desc(), Task.id.desc()).limit(1)).first()
 
 

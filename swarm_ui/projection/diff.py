@@ -93,12 +93,16 @@ class Plan:
     task: Change
     contributions: Change
     counters: dict[str, dict[str, int]]
+    # Agents that were last seen earlier than it seemed.
+    receded: set[str]
     last_seen: dict[str, int]
     arrived_at: int
     agents: dict[str, dict[str, Any]]
     workflow: dict[str, Any] | None
     integrations: set[tuple[str, str]]
     old_workflows: set[str | None]
+    # Tasks whose traces are no run any more.
+    ended: list[str]
     alerts: list[dict[str, Any]]
     known_alerts: bool
     task_id: str
@@ -137,18 +141,20 @@ def plan_run(
     elif old_task_ids:
         task.removed = list(old_task_ids)
     workflow_id = run.workflow["id"] if run and run.workflow else None
-    contributions, counters = _compare_contributions(raw, owner_id, run, task_id, old_task_ids)
+    contributions, counters, receded = _compare_contributions(raw, owner_id, run, task_id, old_task_ids)
     return Plan(
         owner_id=owner_id,
         lists=lists,
         task=task,
         contributions=contributions,
         counters=counters,
+        receded=receded,
         last_seen={part["agentId"]: part["lastAt"] for part in run.contributions} if run else {},
         arrived_at=run.task["lastProgressAt"] if run else 0,
         agents=run.agents if run else {},
         workflow=run.workflow if run else None,
         integrations=run.integrations if run else set(),
+        ended=[] if run else old_task_ids,
         old_workflows=_workflows_of(raw, owner_id, old_task_ids) - {workflow_id},
         alerts=run.alerts if run else [],
         known_alerts=bool(old_task_ids),
@@ -235,8 +241,8 @@ def _same(columns: tuple[str, ...], wanted: tuple[Any, ...], stored: tuple[Any, 
             continue
         if value is None or known is None:
             return False
-        if column in _TIME and isinstance(known, datetime):
-            if known.isoformat(" ", "microseconds") != value:
+        if column in _TIME:
+            if _time_text(known) != value:
                 return False
         elif column in _JSON:
             if loads(known) != loads(value):
@@ -249,10 +255,15 @@ def _same(columns: tuple[str, ...], wanted: tuple[Any, ...], stored: tuple[Any, 
     return True
 
 
+def _time_text(stored: Any) -> str:
+    """A time as raw SQL writes it; MySQL's driver reads one as a datetime."""
+    return stored.isoformat(" ", "microseconds") if isinstance(stored, datetime) else stored
+
+
 def _compare_contributions(
     raw: Raw, owner_id: int, run: Run | None, task_id: str, old_task_ids: list[str]
-) -> tuple[Change, dict[str, dict[str, int]]]:
-    """Keyed by (task, agent); rows carry both at their end. Also how much each agent's counters move."""
+) -> tuple[Change, dict[str, dict[str, int]], set[str]]:
+    """Keyed by (task, agent); rows carry both at their end. Also how much each agent's counters move, and whose last sign of life goes."""
     change = Change("task_agents", CONTRIBUTION)
     counters: dict[str, dict[str, int]] = {}
     stored: dict[tuple[str, str], tuple[Any, ...]] = {}
@@ -260,6 +271,8 @@ def _compare_contributions(
         statement = f"SELECT taskId,agentId,{','.join(CONTRIBUTION)} FROM task_agents WHERE userId=? AND taskId IN {{}}"
         stored = {(row[0], row[1]): row[2:] for row in raw.rows_in(statement, (owner_id,), old_task_ids)}
     places = [CONTRIBUTION.index(column) for column in COUNTED]
+    last_at = CONTRIBUTION.index("lastAt")
+    receded: set[str] = set()
 
     def move(agent_id: str, values: tuple[Any, ...], sign: int) -> None:
         moved = counters.setdefault(agent_id, dict.fromkeys(COUNTED, 0))
@@ -277,7 +290,10 @@ def _compare_contributions(
             change.changed.append((*values, task_id, agent_id))
             move(agent_id, values, 1)
             move(agent_id, known, -1)
+            if values[last_at] < _time_text(known[last_at]):
+                receded.add(agent_id)
     for (old_task, agent_id), values in stored.items():
         change.removed.append(old_task + " " + agent_id)
         move(agent_id, values, -1)
-    return change, {agent: moved for agent, moved in counters.items() if any(moved.values())}
+        receded.add(agent_id)
+    return change, {agent: moved for agent, moved in counters.items() if any(moved.values())}, receded

@@ -81,7 +81,7 @@ def _delegation(
     found.append(
         Exchange(
             node,
-            "request",
+            f"request {invocation.agent}",
             "request",
             (tool or node).started_at,
             caller.agent,
@@ -99,7 +99,7 @@ def _delegation(
     found.append(
         Exchange(
             node,
-            "response",
+            f"response {invocation.agent}",
             kind,
             (tool or node).ended_at,
             invocation.agent,

@@ -84,7 +84,9 @@ class Leases:
         with transaction(self.engine) as raw:
             reason = f"{MOST_ATTEMPTS} workers ended while they projected this trace"
             raw.many(_GIVE_UP, [(reason, owner, trace, MOST_ATTEMPTS, now) for owner, trace, _ in hopeless])
-            return [mark for owner_id, traces in by_owner.items() for mark in self._take(raw, owner_id, traces)]
+            return [
+                mark for owner_id, traces in by_owner.items() for mark in self._take(raw, owner_id, traces)
+            ]
 
     def due_of(self, owner_id: int, limit: int) -> list[str]:
         """The owner's traces that are due and free."""
@@ -109,7 +111,9 @@ class Leases:
 
     def others_hold(self, raw: Raw, owner_id: int, trace_ids: list[str]) -> bool:
         """Whether another worker has one of these traces in hand."""
-        statement = "SELECT 1 FROM trace_dirty WHERE userId=? AND leaseOwner<>? AND leaseUntil>=? AND traceId IN {}"
+        statement = (
+            "SELECT 1 FROM trace_dirty WHERE userId=? AND leaseOwner<>? AND leaseUntil>=? AND traceId IN {}"
+        )
         return any(raw.rows_in(statement, (owner_id, self.name, clock.now_us()), trace_ids))
 
     def hold(self, raw: Raw, marks: list[Mark]) -> None:

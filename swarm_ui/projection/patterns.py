@@ -5,10 +5,15 @@ agent concurrent, a fixed turn order that repeats round_robin.
 """
 
 import itertools
+from bisect import bisect_left
+from collections.abc import Iterator
 from typing import Any
 
 from swarm_ui.projection.exchanges import Exchange
 from swarm_ui.projection.invocations import Invocation
+
+# Where more than these ran side by side, the last of them stand for all.
+MOST_FOLLOWED = 64
 
 
 def graph_of(
@@ -25,13 +30,9 @@ def graph_of(
             edge[1] += exchange.failed
     tops = [invocation for invocation in invocations if invocation.above is None]
     asked = {recipient for _, recipient in edges}
-    followed = {}
-    for before, after in itertools.pairwise(tops):
-        if (
-            after.agent not in asked
-            and before.agent != after.agent
-            and before.node.ended_at <= after.node.started_at
-        ):
+    followed: dict[tuple[str, str], list[int]] = {}
+    for before, after in _succession(tops):
+        if after.agent not in asked and before.agent != after.agent:
             edge = followed.setdefault((before.agent, after.agent), [0, 0])
             edge[0] += 1
             edge[1] += after.failed
@@ -44,6 +45,23 @@ def graph_of(
             for (one, other), (times, errors) in sorted(edges.items())
         ],
     }
+
+
+def _succession(tops: list[Invocation]) -> Iterator[tuple[Invocation, Invocation]]:
+    """Who followed whom: pairs of which one ended before the other began, with nobody's whole turn between them.
+
+    After several that ran side by side comes one that follows each of them.
+    """
+    by_end = sorted((top.node.ended_at, place) for place, top in enumerate(tops))
+    latest_start = list(itertools.accumulate((tops[place].node.started_at for _, place in by_end), max))
+    for place, after in enumerate(tops):
+        over = bisect_left(by_end, (after.node.started_at, place))
+        if not over:
+            continue
+        first = bisect_left(by_end, (latest_start[over - 1] + 1, 0))
+        for _, before in by_end[max(min(first, over - 1), over - MOST_FOLLOWED) : over]:
+            if before < place:
+                yield tops[before], after
 
 
 def _pattern(tops: list[Invocation], edges: dict[tuple[str, str], list[int]]) -> str:

@@ -156,9 +156,9 @@ class Projector:
                     else []
                 )
                 plan = plan_run(raw, owner_id, run, task_id, old, spans, owned)
-                if not old and len(plan) + len(nodes) > ROWS_A_TRANSACTION // 2:
+                if run and task_id not in old and len(plan) + len(nodes) > ROWS_A_TRANSACTION // 2:
                     # A worker may have ended while it wrote so much of it ahead.
-                    plan = plan_run(raw, owner_id, run, task_id, [task_id], spans, owned)
+                    plan = plan_run(raw, owner_id, run, task_id, [*old, task_id], spans, owned)
                 plans.append((plan, mark, clock.now_us() - started))
         return plans
 

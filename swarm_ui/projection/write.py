@@ -4,6 +4,7 @@ Raw bulk SQL; every statement names the owner. Sums on agents change by the diff
 projecting twice, late or in another order leaves the same figures. What people decided (a resolved alert, an edited type) is left alone.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from swarm_ui import ids
@@ -60,6 +61,10 @@ def _apply_traces(raw: Raw, plans: list[Plan]) -> None:
     rows = [(plan.owner_id, trace_id, plan.task_id, own) for plan in plans for trace_id, own in plan.traces]
     raw.upsert(
         "task_traces", "userId,traceId,taskId,ownTaskId", "userId,traceId", _take_new(raw, "taskId"), rows
+    )
+    raw.many(
+        "DELETE FROM task_traces WHERE userId=? AND taskId=?",
+        [(plan.owner_id, task_id) for plan in plans for task_id in plan.ended],
     )
 
 
@@ -127,8 +132,9 @@ def _forget(raw: Raw, plan: Plan) -> None:
         agent_id = key.split(" ")[1]
         raw.execute(
             "DELETE FROM swarm_agents WHERE userId=? AND id=? AND origin<>'authored' "
-            "AND NOT EXISTS (SELECT 1 FROM task_agents WHERE task_agents.userId=? AND agentId=?)",
-            (plan.owner_id, agent_id, plan.owner_id, agent_id),
+            "AND NOT EXISTS (SELECT 1 FROM task_agents WHERE task_agents.userId=? AND agentId=?) "
+            "AND NOT EXISTS (SELECT 1 FROM agent_configurations WHERE agent_configurations.userId=? AND agentId=?)",
+            (plan.owner_id, agent_id, plan.owner_id, agent_id, plan.owner_id, agent_id),
         )
     for workflow_id in plan.old_workflows:
         raw.execute(
@@ -168,6 +174,15 @@ def _apply_counters(raw: Raw, plans: list[Plan], now: str) -> None:
         "toolCalls=toolCalls+?,retrievals=retrievals+?,delegations=delegations+?,updatedAt=? WHERE id=? AND userId=?",
         [(*moved.values(), now, agent_id, owner_id) for (owner_id, agent_id), moved in sorted(moves.items())],
     )
+    raw.many(
+        "UPDATE swarm_agents SET lastHeartbeat=(SELECT MAX(lastAt) FROM task_agents WHERE task_agents.userId=? AND agentId=?) "
+        "WHERE id=? AND userId=?",
+        [
+            (plan.owner_id, agent_id, agent_id, plan.owner_id)
+            for plan in plans
+            for agent_id in sorted(plan.receded)
+        ],
+    )
     for column, moments in (("lastHeartbeat", seen), ("lastProgressAt", arrived)):
         raw.many(
             f"UPDATE swarm_agents SET {column}=? WHERE id=? AND userId=? AND ({column} IS NULL OR {column}<?)",
@@ -191,34 +206,46 @@ _ALERT_COLUMNS = (
 
 def _apply_alerts(raw: Raw, plan: Plan, now: str) -> None:
     """Raised once per cause and run. One that the facts no longer bear out goes, unless a person has decided about it; a time-out that
-    was healed was true, so it is resolved."""
+    was healed was true, so it is resolved, and open again when the run falls silent once more."""
     owner_id = plan.owner_id
-    stored: dict[str, tuple[Any, ...]] = {}
+    stored: list[tuple[Any, ...]] = []
     if plan.known_alerts:
         statement = f"SELECT id,touched,resolved,{','.join(_ALERT_COLUMNS)} FROM alerts WHERE userId=? AND relatedTaskId IN {{}}"
-        stored = {
-            row[0]: row[1:]
-            for row in raw.rows_in(statement, (owner_id,), sorted({*plan.old_task_ids, plan.task_id}))
-        }
+        stored = list(raw.rows_in(statement, (owner_id,), sorted({*plan.old_task_ids, plan.task_id})))
     for alert in plan.alerts:
         values = tuple(alert[column] for column in _ALERT_COLUMNS)
-        known = stored.pop(alert["id"], None)
+        # Runs that turn out to be one may have raised it each; the one that a person answered stays.
+        same = [row for row in stored if _cause(row[3:]) == _cause(values)]
+        known = min(same, key=lambda row: (not row[1], row[0] != alert["id"], row[0]), default=None)
         if known is None:
             columns = f"id,userId,resolved,touched,createdAt,updatedAt,{','.join(_ALERT_COLUMNS)}"
-            raw.insert(
-                "alerts", columns, [(alert["id"], owner_id, False, False, now, now, *values)], ignore=True
-            )
-        elif tuple(known[2:]) != values:
+            row = (alert["id"], owner_id, False, False, now, now, *values)
+            raw.insert("alerts", columns, [row], ignore=True)
+            continue
+        stored.remove(known)
+        alert_id, touched, resolved, *before = known
+        if tuple(before) != values:
             statement = (
                 f"UPDATE alerts SET {'=?,'.join(_ALERT_COLUMNS)}=?,updatedAt=? WHERE id=? AND userId=?"
             )
-            raw.execute(statement, (*values, now, alert["id"], owner_id))
-    for alert_id, (touched, resolved, kind, *_rest) in stored.items():
+            raw.execute(statement, (*values, now, alert_id, owner_id))
+        if resolved and not touched:
+            statement = "UPDATE alerts SET resolved=0,resolvedAt=NULL,updatedAt=? WHERE id=? AND userId=?"
+            raw.execute(statement, (now, alert_id, owner_id))
+    for alert_id, touched, resolved, kind, *_rest in stored:
+        if touched:
+            continue
         if kind == "task_timeout":
             if not resolved:
                 raw.execute(
                     "UPDATE alerts SET resolved=1,resolvedAt=?,updatedAt=? WHERE id=? AND userId=?",
                     (now, now, alert_id, owner_id),
                 )
-        elif kind == "agent_failure" and not touched:
+        elif kind == "agent_failure":
             raw.execute("DELETE FROM alerts WHERE id=? AND userId=?", (alert_id, owner_id))
+
+
+def _cause(values: Sequence[Any]) -> Any:
+    """What makes two alerts of one run the same; a run has one time-out, whatever it is called meanwhile."""
+    found = dict(zip(_ALERT_COLUMNS, values, strict=True))
+    return found["alertType"] if found["alertType"] == "task_timeout" else found["fingerprint"]

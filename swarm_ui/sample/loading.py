@@ -106,11 +106,11 @@ class _Loader:
     def _arrivals(self, planned: list[Occasion]) -> Iterator["_Arrival"]:
         """The runs by the time at which their outcome was known; a later run never settles before it starts."""
         waiting: list[tuple[datetime, int, _Arrival]] = []
-        for occasion in planned:
+        for place, occasion in enumerate(planned):
             while waiting and waiting[0][0] <= occasion.at:
                 yield heapq.heappop(waiting)[2]
             arrival = self._play(occasion)
-            heapq.heappush(waiting, (arrival.settled_at, occasion.number, arrival))
+            heapq.heappush(waiting, (arrival.settled_at, place, arrival))
         while waiting:
             yield heapq.heappop(waiting)[2]
 
@@ -118,7 +118,7 @@ class _Loader:
         run = Recording(
             library=LIBRARIES[occasion.workflow],
             resource=self.resources["4.12.0" if occasion.at > self.now - DEPLOYED else "4.11.3"],
-            random=random.Random(f"sample {self.owner_id} {occasion.number}"),
+            random=random.Random(f"sample {self.owner_id} {occasion.workflow} {occasion.number}"),
             at=clock.to_us(occasion.at),
             until=clock.to_us(occasion.until) if occasion.until else None,
             down=occasion.down,

@@ -5,12 +5,13 @@ and the one that is going on now: for half an hour the browser has been refused 
 """
 
 import random
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 DAYS = 14
-# Runs on a working day; weekends have a third.
+# Runs on a working day; weekends have half.
 A_DAY = {
     "support-desk": 12.0,
     "deep-research": 4.5,
@@ -36,16 +37,16 @@ FATAL = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Occasion:
-    """One run: `until` is where its recording breaks off; then it never ended, or has not yet. Ordered by time in `occasions`."""
+    """One run, the `number`th of its workflow. `until` is where its recording breaks off: then it never ended, or has not yet."""
 
-    number: int
     workflow: str
     at: datetime
     trouble: str = ""
     until: datetime | None = None
     down: frozenset[str] = frozenset()
+    number: int = 0
 
 
 def occasions(now: datetime, scale: int, chance: random.Random) -> list[Occasion]:
@@ -57,21 +58,21 @@ def occasions(now: datetime, scale: int, chance: random.Random) -> list[Occasion
         for workflow, at in _rhythm(now, chance):
             if begin <= at <= end:
                 trouble, down = _trouble(workflow, at, now, chance)
-                found.append(Occasion(len(found), workflow, at, trouble, None, down))
-    found.sort(key=lambda occasion: (occasion.at, occasion.number))
+                found.append(Occasion(workflow, at, trouble, None, down))
+    found.sort(key=lambda occasion: (occasion.at, occasion.workflow))
     _slow_index(found)
+    numbers: Counter[str] = Counter()
+    for occasion in found:
+        occasion.number = numbers[occasion.workflow]
+        numbers[occasion.workflow] += 1
     return found
 
 
 def _slow_index(found: list[Occasion]) -> None:
     """The index was slow a while ago: a few answers had to do without it."""
-    asked = [
-        place
-        for place, one in enumerate(found)
-        if one.workflow == "support-desk" and not (one.trouble or one.down)
-    ]
-    for place in asked[-18:-8]:
-        found[place] = replace(found[place], trouble="index-timeout")
+    asked = [one for one in found if one.workflow == "support-desk" and not (one.trouble or one.down)]
+    for occasion in asked[-18:-8]:
+        occasion.trouble = "index-timeout"
 
 
 def _trouble(workflow: str, at: datetime, now: datetime, chance: random.Random) -> tuple[str, frozenset[str]]:
@@ -115,15 +116,15 @@ def _stories(now: datetime) -> Iterator[Occasion]:
         ("code-review", ago(seconds=82), "", ago(seconds=9)),
         ("bug-triage", ago(seconds=47), "", ago(seconds=4)),
     ]
-    for number, (workflow, at, trouble, until) in enumerate(told):
-        yield Occasion(number, workflow, at, trouble, until)
+    for workflow, at, trouble, until in told:
+        yield Occasion(workflow, at, trouble, until)
 
 
 def _rhythm(now: datetime, chance: random.Random) -> Iterator[tuple[str, datetime]]:
     begin = now - timedelta(days=DAYS)
     for day in range(DAYS + 1):
         midnight = datetime(begin.year, begin.month, begin.day, tzinfo=UTC) + timedelta(days=day)
-        share = 0.34 if midnight.weekday() >= 5 else chance.uniform(0.85, 1.15)
+        share = 0.5 if midnight.weekday() >= 5 else chance.uniform(0.85, 1.15)
         for workflow, runs in A_DAY.items():
             wanted = runs * share
             for _ in range(int(wanted) + (chance.random() < wanted % 1)):

@@ -15,9 +15,9 @@ from sqlalchemy import Engine
 
 from swarm_ui import clock
 from swarm_ui.extensions import db
-from swarm_ui.ingest.append import mark_dirty
 from swarm_ui.orm import database_text
 from swarm_ui.projection import summaries
+from swarm_ui.projection.leases import mark_again
 from swarm_ui.projection.project import Projector
 from swarm_ui.rawsql import Busy, retrying, transaction
 from swarm_ui.worker.doorbell import Doorbell
@@ -62,6 +62,7 @@ class Worker:
     def run(self) -> None:
         log.info("worker started", extra={"pid": os.getpid(), "worker": self.id})
         self.agents, self.workflows = summaries.all_agents(self.engine), summaries.all_workflows(self.engine)
+        retrying(self._take_over)
         while self._going:
             try:
                 busy = self.step()
@@ -93,9 +94,8 @@ class Worker:
         return done.traces > 0
 
     def summarise(self) -> None:
-        agents, workflows = self.agents, self.workflows
+        summaries.refresh(self.engine, self.agents, self.workflows)
         self.agents, self.workflows = set(), set()
-        summaries.refresh(self.engine, agents, workflows)
 
     def sweep(self) -> None:
         """Runs that went silent get their verdict; agents that did are called so."""
@@ -116,11 +116,22 @@ class Worker:
                 marks.setdefault(owner_id, []).extend(
                     row[0] for row in raw.rows(statement, (owner_id, task_id))
                 )
-        if not marks:
-            return
+        for owner_id, traces in marks.items():
+            mark_again(self.engine, owner_id, traces)
+
+    def _take_over(self) -> None:
+        """What a worker of this machine had in hand when it was killed is due at once, not when its leases run out.
+
+        A worker elsewhere may be taken for dead: then its leases are gone, and fencing keeps it from writing.
+        """
         with transaction(self.engine) as raw:
-            for owner_id, traces in marks.items():
-                mark_dirty(raw, owner_id, sorted(traces), now)
+            dead = [
+                (worker_id,)
+                for worker_id, pid in raw.rows("SELECT id,pid FROM workers")
+                if not _is_running(pid)
+            ]
+            # The leases are on traces of every owner (userId).
+            raw.many("UPDATE trace_dirty SET leaseOwner=NULL,leaseUntil=NULL WHERE leaseOwner=?", dead)
 
     def _be_seen(self) -> None:
         now = clock.now_us()
@@ -133,3 +144,16 @@ class Worker:
                 [(self.id, os.getpid(), now, now)],
             )
             raw.execute("DELETE FROM workers WHERE seenAt<?", (now - 3_600_000_000,))
+
+
+def _is_running(pid: int) -> bool:
+    """Another process than this one: in a container, the one that was killed had the same number."""
+    if pid == os.getpid():
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

@@ -81,6 +81,17 @@ def test_what_somebody_works_in_is_left_alone(tab, mira, failed):
     expect(opened.page.locator("#list .list > li")).to_have_count(2)
 
 
+def test_a_click_is_not_lost_when_news_arrive_in_the_middle_of_it(tab, mira, failed):
+    opened = tab(mira)
+    opened.open("/alerts")
+    opened.page.locator("#list a.title").hover()
+    fail_again(mira, 2)
+    opened.page.mouse.down()
+    opened.page.evaluate("htmx.trigger(document.body, 'tick')")
+    opened.page.mouse.up()
+    expect(opened.page.locator(".pagehead .status")).to_have_text("Failed")
+
+
 def test_somebody_who_was_signed_out_elsewhere_is_asked_to_sign_in(tab, mira, failed):
     opened = tab(mira)
     opened.open("/agents")

@@ -1,6 +1,13 @@
-import pytest
+import json
+from collections.abc import Callable
 
-from tests.captures import KEY
+import pytest
+from sqlalchemy import select
+
+from swarm_ui.extensions import db
+from swarm_ui.ingest.models import Span, TraceDirty
+from swarm_ui.tasks.models import Task
+from tests.captures import HEADERS, KEY, project
 
 
 @pytest.fixture
@@ -15,3 +22,41 @@ def key(alice, make):
 def sender(app, key):
     """A client without a session, for requests with the key."""
     return app.test_client()
+
+
+def rows(model) -> list:
+    """All of the owner's, as they are now."""
+    db.session.commit()
+    return list(db.session.scalars(select(model)))
+
+
+@pytest.fixture
+def open_everything(page, client, sender) -> Callable[[], list[Task]]:
+    """Projects, then opens every list, every run with all that hangs on it, and the same over the API."""
+
+    def walk() -> list[Task]:
+        project()
+        assert [mark.error for mark in rows(TraceDirty)] == []
+        for name in ("agents", "tasks", "workflows", "alerts", "metrics", ""):
+            page(f"/{name}")
+            if name not in ("metrics", ""):
+                assert sender.get(f"/api/v1/{name}", headers=HEADERS).status_code == 200
+        tasks = rows(Task)
+        for task in tasks:
+            if task.span_count > 1_000:
+                # Megabytes of HTML: checking them takes longer than writing them.
+                assert client.get(f"/tasks/{task.id}").status_code == 200
+                continue
+            for part in ("spans", "messages", "logs", "history"):
+                answer = sender.get(f"/api/v1/tasks/{task.id}/{part}", headers=HEADERS)
+                assert answer.status_code == 200, (part, answer.get_data(as_text=True)[:300])
+                json.loads(answer.get_data(), parse_constant=lambda word: pytest.fail(f"{word} in JSON"))
+            spans = db.session.scalars(select(Span).where(Span.task_id == task.id).limit(8)).all()
+            page(f"/tasks/{task.id}?span={spans[-1].span_id}")
+            for span in spans:
+                page(f"/tasks/{task.id}/spans/{span.span_id}", headers={"HX-Request": "true"})
+            page(f"/tasks/{task.id}/messages")
+            page(f"/tasks/{task.id}/logs")
+        return tasks
+
+    return walk

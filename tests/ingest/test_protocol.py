@@ -20,14 +20,17 @@ from swarm_ui.ingest.models import LogRecord, Span, TraceDirty
 from swarm_ui.metrics.models import MetricPoint
 from swarm_ui.rawsql import Busy
 from swarm_ui.storage import StorageError
-from swarm_ui.tasks.models import ExecutionLog
 from swarm_ui.tenancy import bind_owner
 from tests.captures import HEADERS, KEY, project
-from tests.otlp import JSON, PROTOBUF, Draft, document, encoded, logs, metric, pairs, post, send, span_id, trace_id
+from tests.otlp import JSON, PROTOBUF, Draft, document, encoded, logs, metric, post, send, span_id, trace_id
 
 ENCODINGS = pytest.mark.parametrize("encoding", [JSON, PROTOBUF], ids=["json", "protobuf"])
 SIGNALS = pytest.mark.parametrize("signal", ["traces", "logs", "metrics"])
-ANSWERS = {"traces": ExportTraceServiceResponse, "logs": ExportLogsServiceResponse, "metrics": ExportMetricsServiceResponse}
+ANSWERS = {
+    "traces": ExportTraceServiceResponse,
+    "logs": ExportLogsServiceResponse,
+    "metrics": ExportMetricsServiceResponse,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +47,9 @@ def contents() -> dict[str, dict]:
     return {
         "traces": document(Draft(1)),
         "logs": logs({"body": {"stringValue": "hello"}, "traceId": trace_id(1), "severityNumber": 9}),
-        "metrics": metric("gen_ai.client.token.usage", [{"timeUnixNano": str(clock.now_us() * 1000), "asInt": "7"}]),
+        "metrics": metric(
+            "gen_ai.client.token.usage", [{"timeUnixNano": str(clock.now_us() * 1000), "asInt": "7"}]
+        ),
     }
 
 
@@ -124,7 +129,10 @@ def test_a_chunked_body_without_a_length_is_read_to_its_end(sender, zipped):
     if zipped:
         body, headers["Content-Encoding"] = gzip.compress(body), "gzip"
     response = sender.post(
-        "/v1/traces", input_stream=BytesIO(body), headers=headers, environ_overrides={"wsgi.input_terminated": True}
+        "/v1/traces",
+        input_stream=BytesIO(body),
+        headers=headers,
+        environ_overrides={"wsgi.input_terminated": True},
     )
     assert response.status_code == 200
     assert count(Span) == len(drafts)
@@ -133,7 +141,9 @@ def test_a_chunked_body_without_a_length_is_read_to_its_end(sender, zipped):
 def test_both_ways_to_send_the_key_are_taken(sender):
     body = encoded(document(Draft(1)))
     for headers in ({"x-api-key": KEY}, {"Authorization": f"bearer {KEY}"}):
-        assert sender.post("/v1/traces", data=body, headers={"Content-Type": JSON} | headers).status_code == 200
+        assert (
+            sender.post("/v1/traces", data=body, headers={"Content-Type": JSON} | headers).status_code == 200
+        )
 
 
 def test_json_may_write_numbers_as_strings_and_ids_in_capitals(sender):
@@ -153,7 +163,9 @@ def test_the_old_name_of_a_scope_is_understood(sender):
     content = document(Draft(1))
     group = content["resourceSpans"][0]
     scoped = group.pop("scopeSpans")[0]
-    group["instrumentationLibrarySpans"] = [{"instrumentationLibrary": scoped["scope"], "spans": scoped["spans"]}]
+    group["instrumentationLibrarySpans"] = [
+        {"instrumentationLibrary": scoped["scope"], "spans": scoped["spans"]}
+    ]
     assert post(sender, content).status_code == 200
     assert db.session.scalars(select(Span.scope)).one() == "tests@1.0"
 
@@ -177,7 +189,10 @@ def test_both_encodings_of_a_span_are_the_same_span(sender):
 # ── partial success ──
 
 
-BAD = {"traces": {"traceId": "0" * 32, "spanId": span_id(1), "startTimeUnixNano": "1"}, "logs": {"timeUnixNano": "soon"}}
+BAD = {
+    "traces": {"traceId": "0" * 32, "spanId": span_id(1), "startTimeUnixNano": "1"},
+    "logs": {"timeUnixNano": "soon"},
+}
 
 
 @ENCODINGS
@@ -202,7 +217,11 @@ def test_bad_log_records_and_data_points_are_counted_in_their_own_field(sender):
     content = logs({"body": {"stringValue": "good"}}, {"timeUnixNano": "soon"})
     assert post(sender, content, signal="logs").get_json()["partialSuccess"]["rejectedLogRecords"] == "1"
     at = str(clock.now_us() * 1000)
-    points = [{"asInt": "5", "timeUnixNano": at}, {"asInt": "many", "timeUnixNano": at}, {"asDouble": [], "timeUnixNano": at}]
+    points = [
+        {"asInt": "5", "timeUnixNano": at},
+        {"asInt": "many", "timeUnixNano": at},
+        {"asDouble": [], "timeUnixNano": at},
+    ]
     response = post(sender, metric("m", points), signal="metrics")
     assert response.get_json()["partialSuccess"]["rejectedDataPoints"] == "2"
     assert (count(LogRecord), count(MetricPoint)) == (1, 1)
@@ -243,7 +262,9 @@ def test_a_body_that_cannot_be_read_is_a_400_in_its_own_encoding(sender, signal,
     assert message.startswith(f"This is no OTLP {signal} request: ")
 
 
-@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "application/grpc", ""])
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "application/grpc", ""]
+)
 def test_another_content_type_is_a_415(sender, kind):
     response = post(sender, encoded(document(Draft(1))), headers={"Content-Type": kind})
     assert response.status_code == 415
@@ -259,7 +280,13 @@ def test_an_unknown_compression_is_a_415(sender):
 
 @pytest.mark.parametrize(
     "body",
-    [b"not gzip at all", gzip.compress(b"{}" * 500)[:-12], b"", gzip.compress(b"{}") + b"rest", b"\x1f\x8b\x08\x00"],
+    [
+        b"not gzip at all",
+        gzip.compress(b"{}" * 500)[:-12],
+        b"",
+        gzip.compress(b"{}") + b"rest",
+        b"\x1f\x8b\x08\x00",
+    ],
     ids=["no gzip", "truncated", "empty", "garbage after the end", "head only"],
 )
 def test_corrupt_gzip_is_a_400(sender, body):
@@ -316,7 +343,9 @@ def test_without_a_key_it_is_a_401(app, encoding):
 @pytest.mark.parametrize("presented", ["", "swk_unknown", "\u00fc", "x" * 5_000, "a b"])
 def test_an_unknown_key_is_a_401(app, key, presented):
     response = app.test_client().post(
-        "/v1/traces", data=b"{}", headers={"Content-Type": JSON, "x-api-key": presented.encode().decode("latin-1")}
+        "/v1/traces",
+        data=b"{}",
+        headers={"Content-Type": JSON, "x-api-key": presented.encode().decode("latin-1")},
     )
     assert response.status_code == 401
     assert rpc_status(response)[0] == 16
@@ -327,7 +356,9 @@ def test_a_revoked_or_expired_key_is_a_401(app, alice, make, field):
     from hashlib import sha256
 
     presented = "swk_" + "gone" * 10
-    make.api_key(alice, hash=sha256(presented.encode()).hexdigest(), **{field: clock.now() - timedelta(seconds=1)})
+    make.api_key(
+        alice, hash=sha256(presented.encode()).hexdigest(), **{field: clock.now() - timedelta(seconds=1)}
+    )
     response = app.test_client().post(
         "/v1/traces", data=encoded(document(Draft(1))), headers={"Content-Type": JSON, "x-api-key": presented}
     )
@@ -340,7 +371,9 @@ def test_a_key_without_the_scope_is_a_403(app, alice, make):
 
     presented = "swk_" + "read" * 10
     make.api_key(alice, hash=sha256(presented.encode()).hexdigest(), scopes=["read", "write"])
-    response = app.test_client().post("/v1/traces", data=b"{}", headers={"Content-Type": JSON, "x-api-key": presented})
+    response = app.test_client().post(
+        "/v1/traces", data=b"{}", headers={"Content-Type": JSON, "x-api-key": presented}
+    )
     assert response.status_code == 403
     assert rpc_status(response) == (7, "This API key has no scope 'ingest'.")
 
@@ -416,87 +449,3 @@ def test_what_cannot_be_stored_now_is_a_503(sender, monkeypatch, error):
     assert response.headers["Retry-After"] == "2"
     assert rpc_status(response) == (14, "The data could not be stored now. Send it again.")
     assert count(Span) == 0
-
-
-# ── log records and metrics ──
-
-
-def test_a_log_record_joins_the_run_of_its_trace(sender):
-    send(sender, Draft(1, "run"))
-    records = [
-        {"traceId": trace_id(1), "spanId": span_id(1), "severityNumber": 13, "body": {"stringValue": "careful"}},
-        {"traceId": trace_id(1), "severityNumber": 17, "body": {"kvlistValue": {"values": pairs({"content": "bad"})}}},
-        {"severityNumber": 9, "body": {"stringValue": "of no run"}},
-    ]
-    assert post(sender, logs(*records), signal="logs").get_json() == {}
-    project()
-    db.session.commit()
-    found = {
-        row.message: (row.level, row.event_type, row.task_id is not None, row.span_id)
-        for row in db.session.scalars(select(ExecutionLog).where(ExecutionLog.event_type != "state_change"))
-    }
-    assert found == {
-        "careful": ("warning", "execution", True, span_id(1)),
-        "bad": ("error", "error", True, None),
-        "of no run": ("info", "execution", False, None),
-    }
-
-
-def test_a_log_record_that_is_sent_again_is_kept_once(sender):
-    send(sender, Draft(1))
-    content = logs({"traceId": trace_id(1), "body": {"stringValue": "once"}}, {"body": {"stringValue": "loose"}})
-    for encoding in (JSON, PROTOBUF, JSON):
-        assert post(sender, content, signal="logs", encoding=encoding).status_code == 200
-    project()
-    assert count(LogRecord) == 2
-    messages = db.session.scalars(select(ExecutionLog.message)).all()
-    assert (messages.count("once"), messages.count("loose")) == (1, 1)
-
-
-def test_a_log_record_without_a_time_gets_its_arrival(sender):
-    assert post(sender, logs({"timeUnixNano": None, "body": {"stringValue": "x"}}), signal="logs").status_code == 200
-    assert db.session.scalars(select(ExecutionLog.at)).one() == clock.now()
-
-
-def test_a_log_record_may_come_before_its_spans(sender):
-    post(sender, logs({"traceId": trace_id(1), "body": {"stringValue": "early"}}), signal="logs")
-    project()
-    send(sender, Draft(1))
-    project()
-    assert "early" in db.session.scalars(select(ExecutionLog.message)).all()
-
-
-@pytest.mark.parametrize(
-    ("kind", "point", "value", "number"),
-    [
-        ("gauge", {"asDouble": 1.5}, 1.5, None),
-        ("sum", {"asInt": "12"}, 12.0, None),
-        ("histogram", {"count": "3", "sum": 9.5, "bucketCounts": ["1", "2"], "explicitBounds": [1]}, 9.5, 3),
-        ("exponentialHistogram", {"count": 4, "sum": 2.0, "scale": 1}, 2.0, 4),
-        ("summary", {"count": "2", "sum": 4.0}, 4.0, 2),
-    ],
-)
-@ENCODINGS
-def test_each_kind_of_metric_keeps_its_newest_point(sender, kind, point, value, number, encoding):
-    now = clock.now_us() * 1000
-    for seconds in (0, -5):  # the older one comes later and changes nothing
-        content = metric("m", [point | {"timeUnixNano": str(now + seconds * 10**9)}], kind)
-        if kind in ("gauge", "summary"):
-            content["resourceMetrics"][0]["scopeMetrics"][0]["metrics"][0][kind].pop("aggregationTemporality")
-        assert post(sender, content, signal="metrics", encoding=encoding).status_code == 200
-    stored = db.session.scalars(select(MetricPoint)).one()
-    assert (stored.value, stored.count, stored.at) == (value, number, clock.now())
-
-
-def test_metrics_are_never_added_to_what_spans_count(sender, page):
-    from swarm_ui.metrics.models import Metric
-    from swarm_ui.tasks.models import Task
-    from tests.otlp import llm
-
-    send(sender, llm(1, tokens=(10, 5)))
-    at = str(clock.now_us() * 1000)
-    points = [{"asInt": "10", "timeUnixNano": at, "attributes": pairs({"gen_ai.token.type": "input"})}]
-    assert post(sender, metric("gen_ai.client.token.usage", points), signal="metrics").status_code == 200
-    project()
-    assert db.session.scalars(select(Task.token_usage)).one() == 15
-    assert db.session.scalars(select(Metric.token_usage)).one() == 15

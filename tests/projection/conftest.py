@@ -1,6 +1,9 @@
 import pytest
+from sqlalchemy import event
 
+from swarm_ui.extensions import db
 from tests.captures import KEY
+from tests.projection.world import World
 
 
 @pytest.fixture
@@ -15,3 +18,16 @@ def key(alice, make):
 def sender(app, key):
     """A client without a session, for requests with the key."""
     return app.test_client()
+
+
+@pytest.fixture
+def world(app, alice) -> World:
+    """Alice's data. Commits do not wait for the disk here: durability is shown elsewhere, by killing processes."""
+
+    def hurry(connection, _record) -> None:
+        if type(connection).__module__.startswith("sqlite3"):
+            connection.execute("PRAGMA synchronous=OFF")
+
+    event.listen(db.engine, "connect", hurry)
+    db.engine.dispose()
+    return World(alice.id)

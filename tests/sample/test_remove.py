@@ -149,7 +149,7 @@ def test_a_real_run_that_came_later_keeps_the_agents_that_it_shares(few_runs, ru
         "lastHeartbeat",
         "capabilities",
     )
-    everything = {column for column in db.metadata.tables["swarm_agents"].c.keys()}
+    everything = set(db.metadata.tables["swarm_agents"].c.keys())
     ignored = frozenset(everything - set(compared))
     assert rows_of(alice, ["swarm_agents"], without=ignored) == rows_of(
         bob, ["swarm_agents"], without=ignored
