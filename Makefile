@@ -6,10 +6,10 @@ BIN  := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint format bench seed migrate clean
+.PHONY: help install run test lint format bench screenshots seed migrate clean
 
 help: ## List what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: ## Make the virtual environment, install pinned packages, compress assets
 	@scripts/install.sh requirements.txt
@@ -35,6 +35,10 @@ format: ## Rewrite the code in the house style
 bench: ## Measure speed; ARGS= names what to measure
 	@scripts/install.sh requirements-dev.txt
 	@exec $(BIN)/python -m bench $(ARGS)
+
+screenshots: ## Take the pictures of the documentation anew
+	@scripts/install.sh requirements-dev.txt
+	@CHROMIUM="$$(scripts/browser.sh)" && export CHROMIUM && exec $(BIN)/python -m scripts.screenshots
 
 seed: install ## Load the sample swarm; ARGS=--remove takes it away
 	@exec $(BIN)/flask seed $(ARGS)

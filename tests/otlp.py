@@ -2,7 +2,7 @@
 
 import gzip as gzip_module
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from google.protobuf import json_format
@@ -30,7 +30,7 @@ def span_id(number: int) -> str:
     return f"{number:016x}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Draft:
     """A span to send. `at` and `seconds` count from ten minutes before now; ids are numbers, 0 is no parent."""
 
@@ -48,6 +48,15 @@ class Draft:
     service: str = "demo"
     scope: tuple[str, str] = ("tests", "1.0")
     remote: bool = False
+
+    def __repr__(self) -> str:
+        """Only what was given: hypothesis prints runs of these."""
+        given = (
+            f"{item.name}={value!r}"
+            for item in fields(self)
+            if (value := getattr(self, item.name)) != item.default and value not in ({}, ())
+        )
+        return f"Draft({', '.join(given)})"
 
     def but(self, **changed: Any) -> "Draft":
         return replace(self, **changed)

@@ -93,11 +93,14 @@ def _connect_page(first: bool) -> Response:
 @bp.get("/listening")
 @live
 def listening():
-    """Asked every second by the page that waits for a first trace; sends it to the first run as soon as there is one."""
+    """Asked every second by the page that waits for a first trace; sends it to the first run as soon as there is one.
+
+    While the sample swarm is being loaded it stays: whoever pressed the button is led to the overview when all of it is there.
+    """
     latest = queries.latest_run()
     first = "first" in request.args
     response = page("overview/_listening.html", latest=latest, first=first)
-    if first and wants_fragment() and queries.space_facts().has_data:
+    if first and wants_fragment() and queries.space_facts().has_data and (latest or not sample.busy(g.owner_id)):
         response.headers["HX-Redirect"] = (
             url_for("tasks.show", task_id=latest.id) if latest else url_for("overview.index")
         )

@@ -2,6 +2,6 @@
 would have arrived. `load` replaces what it loaded before; `remove` takes exactly the sample away."""
 
 from swarm_ui.sample.loading import load
-from swarm_ui.sample.removal import exists, remove
+from swarm_ui.sample.removal import busy, exists, remove
 
-__all__ = ["exists", "load", "remove"]
+__all__ = ["busy", "exists", "load", "remove"]

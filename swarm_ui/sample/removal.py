@@ -75,6 +75,14 @@ def keep_alone(owner_id: int) -> None:
 def _unlock(owner_id: int) -> None:
     with transaction(db.engine) as raw:
         raw.execute("DELETE FROM trace_dirty WHERE userId=? AND traceId=?", (owner_id, LOCK))
+        raw.upsert("space_versions", "ownerId,version", "ownerId", "version=version+1", [(owner_id, 1)])
+
+
+def busy(owner_id: int) -> bool:
+    """Whether the sample is being loaded or removed: what there is of it is not whole."""
+    with transaction(db.engine, writes=False) as raw:
+        statement = "SELECT 1 FROM trace_dirty WHERE userId=? AND traceId=? AND dueAt>=?"
+        return bool(raw.rows(statement, (owner_id, LOCK, clock.now_us())))
 
 
 def take_away(owner_id: int) -> int:

@@ -23,19 +23,59 @@ OUTSIDE = """
 """
 
 
-def faults(page: Page) -> list[str]:
-    """One line each. The page stays as narrow as a phone's."""
-    page.evaluate(_axe())
-    found = _violations(page, "wide, light")
-    page.emulate_media(color_scheme="dark")
-    found += _violations(page, "wide, dark", OF_COLOUR)
-    page.context.new_cdp_session(page).send("Emulation.setTouchEmulationEnabled", {"enabled": True})
-    page.set_viewport_size({"width": NARROW, "height": 844})
-    found += _violations(page, "narrow, dark", OF_COLOUR)
-    page.emulate_media(color_scheme="light")
-    found += _violations(page, "narrow, light")
-    found += [f"wider than {NARROW} px: {element}" for element in page.evaluate(OUTSIDE)]
-    return found
+class Looker:
+    """Looks at one page after the other in a tab that it has for itself: `go_to` as on a first visit, then `faults()`."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.devtools = page.context.new_cdp_session(page)
+        self.devtools.send("Network.enable")
+        self.sizes: list[float] = []
+        self.devtools.on(
+            "Network.loadingFinished", lambda event: self.sizes.append(event["encodedDataLength"])
+        )
+
+    def go_to(self, url: str) -> int:
+        """The status of the answer; nothing comes from the browser's cache."""
+        self.page.goto("about:blank")  # a page that polls asks no more
+        self._look(WIDE, "light")
+        self.devtools.send("Network.clearBrowserCache")
+        self.sizes.clear()
+        response = self.page.goto(url)
+        assert response
+        return response.status
+
+    def faults(self) -> list[str]:
+        """One line each."""
+        loaded, requests = sum(self.sizes), len(self.sizes)
+        assert loaded, "nothing was counted"
+        found = [f"a first visit takes {loaded / 1000:.1f} KB"] if loaded > BYTES else []
+        found += [f"a first visit takes {requests} requests"] if requests > REQUESTS else []
+        self.page.evaluate(_axe())
+        found += self._violations("wide, light")
+        self._look(WIDE, "dark")
+        found += self._violations("wide, dark", OF_COLOUR)
+        self._look(NARROW, "dark")
+        found += self._violations("narrow, dark", OF_COLOUR)
+        self._look(NARROW, "light")
+        found += self._violations("narrow, light")
+        return found + [f"wider than {NARROW} px: {element}" for element in self.page.evaluate(OUTSIDE)]
+
+    def _look(self, width: int, theme: Any) -> None:
+        self.page.emulate_media(color_scheme=theme)
+        self.devtools.send("Emulation.setTouchEmulationEnabled", {"enabled": width == NARROW})
+        self.page.set_viewport_size({"width": width, "height": 900})
+
+    def _violations(self, looked_at: str, rules: list[str] | None = None) -> list[str]:
+        options: dict[str, Any] = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
+        if rules:
+            options = {"resultTypes": ["violations"], "runOnly": rules}
+        found = self.page.evaluate("(options) => axe.run(options)", options)["violations"]
+        return [
+            f"{looked_at}: {rule['id']}: {node['html'][:160]} {_why(node)}"
+            for rule in found
+            for node in rule["nodes"]
+        ]
 
 
 @cache
@@ -43,36 +83,5 @@ def _axe() -> str:
     return Axe().axe_script
 
 
-def _violations(page: Page, looked_at: str, rules: list[str] | None = None) -> list[str]:
-    options: dict[str, Any] = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
-    if rules:
-        options = {"resultTypes": ["violations"], "runOnly": rules}
-    found = page.evaluate("(options) => axe.run(options)", options)["violations"]
-    return [
-        f"{looked_at}: {rule['id']}: {node['html'][:160]} {_why(node)}" for rule in found for node in rule["nodes"]
-    ]
-
-
 def _why(node: dict[str, Any]) -> str:
     return "; ".join(check["message"] for check in (*node["any"], *node["all"], *node["none"]))
-
-
-class FirstVisit:
-    """Counts what comes over the wire: `visit = FirstVisit(page)`, go there, `visit.faults()`."""
-
-    def __init__(self, page: Page) -> None:
-        self.sizes: list[float] = []
-        session = page.context.new_cdp_session(page)
-        session.send("Network.enable")
-        session.on("Network.loadingFinished", lambda event: self.sizes.append(event["encodedDataLength"]))
-
-    def faults(self) -> list[str]:
-        loaded = sum(self.sizes)
-        assert loaded, "nothing was counted"
-        return [
-            *([f"a first visit takes {loaded / 1000:.1f} KB"] if loaded > BYTES else []),
-            *([f"a first visit takes {len(self.sizes)} requests"] if len(self.sizes) > REQUESTS else []),
-        ]
-
-
-__all__ = ["BYTES", "REQUESTS", "WIDE", "FirstVisit", "faults"]

@@ -1,12 +1,16 @@
 """Every page in both themes, wide and narrow: accessible, within its width, light to load, without a complaint of the browser."""
 
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import pytest
+from playwright.sync_api import Browser
 
 from tests.browser import swarm
+from tests.browser.conftest import Tab, sign_in
 from tests.browser.installation import Installation, Person
-from tests.browser.looks import FirstVisit, faults
+from tests.browser.looks import BYTES, REQUESTS, Looker
 
 
 @dataclass
@@ -21,7 +25,9 @@ class Gallery:
 @pytest.fixture(scope="session")
 def gallery(installation: Installation) -> Gallery:
     full, empty = installation.person("mira", role="admin"), installation.person("newcomer")
-    full.send(*swarm.brief(1, failed=True), *swarm.brief(2), *swarm.unfinished(3), *swarm.brief(4, at=-7200)[1:])
+    full.send(
+        *swarm.brief(1, failed=True), *swarm.brief(2), *swarm.unfinished(3), *swarm.brief(4, at=-7200)[1:]
+    )
     full.send(*swarm.brief(5, failed=True, at=swarm.RECENTLY - 60))
     full.send_logs(swarm.lines(1))
     full.ask("POST", "/v1/metrics", swarm.usage())
@@ -69,55 +75,96 @@ FULL = {
     "patterns": "/patterns",
 }
 EMPTY = {"overview": "/", "agents": "/agents", "tasks": "/tasks", "alerts": "/alerts", "workflows": "/workflows", "metrics": "/metrics", "settings": "/settings"}  # fmt: skip
-STRANGER = {"sign in": ("/login?next=/tasks", 200), "good link": ("{link}", 200), "unknown link": ("/login/none", 404)}
+STRANGER = {
+    "sign in": ("/login?next=/tasks", 200),
+    "good link": ("{link}", 200),
+    "unknown link": ("/login/none", 404),
+}
 ERRORS = {"/tasks/00000000000000000000": 404, "/tasks?cursor=none": 422, "/logout": 405}
 
 
-def check(tab, path: str, status: int = 200) -> None:
-    visit = FirstVisit(tab.page)
-    tab.open(path, status)
-    found = visit.faults() + faults(tab.page)
-    assert not found, "\n".join([f"{path}:", *found])
+Check = Callable[..., None]
+
+
+@pytest.fixture(scope="module")
+def check(browser: Browser, installation: Installation) -> Iterator[Check]:
+    """`check(person, path, status)`, in a tab that the person keeps from page to page."""
+    looking: dict[str, tuple[Tab, Looker]] = {}
+    with ExitStack() as contexts:
+
+        def look(person: Person | None, path: str, status: int = 200) -> None:
+            who = person.email if person else ""
+            if who not in looking:
+                context = contexts.enter_context(browser.new_context())
+                if person:
+                    sign_in(context, person)
+                page = context.new_page()
+                looking[who] = Tab(page, installation.url), Looker(page)
+                looking[who][0].listen()
+            tab, looker = looking[who]
+            assert looker.go_to(f"{installation.url}{path}") == status
+            found = looker.faults()
+            if status >= 400:
+                tab.forgive("Failed to load resource")  # the browser says so of the page itself
+            found += [f"the browser complained: {said}" for said in tab.complaints]
+            tab.complaints.clear()
+            assert not found, "\n".join([f"{path}:", *found])
+
+        yield look
 
 
 @pytest.mark.parametrize("name", FULL)
-def test_pages_with_data(tab, gallery, name):
-    check(tab(gallery.full), FULL[name].format_map(gallery.paths))
+def test_pages_with_data(check, gallery, name):
+    check(gallery.full, FULL[name].format_map(gallery.paths))
 
 
 @pytest.mark.parametrize("name", EMPTY)
-def test_pages_without_data(tab, gallery, name):
-    check(tab(gallery.empty), EMPTY[name])
+def test_pages_without_data(check, gallery, name):
+    check(gallery.empty, EMPTY[name])
 
 
 @pytest.mark.parametrize("name", STRANGER)
-def test_pages_before_signing_in(tab, gallery, name):
+def test_pages_before_signing_in(check, gallery, name):
     path, status = STRANGER[name]
-    check(tab(None), path.format_map(gallery.paths), status)
+    check(None, path.format_map(gallery.paths), status)
 
 
 @pytest.mark.parametrize("path", ERRORS)
-def test_error_pages(tab, gallery, path):
-    check(tab(gallery.full), path, ERRORS[path])
+def test_error_pages(check, gallery, path):
+    check(gallery.full, path, ERRORS[path])
 
 
 def test_the_checks_find_what_is_planted(tab, gallery):
     opened = tab(gallery.full)
-    opened.open("/patterns")
+    looker = Looker(opened.page)
+    looker.go_to(f"{opened.address}/login/none")
+    opened.forgive("Failed to load resource")
     opened.page.evaluate("""() => {
       const main = document.getElementById("main");
-      const button = main.appendChild(document.createElement("button"));
+      main.append(document.createElement("button"));
       const words = main.appendChild(document.createElement("p"));
       words.textContent = "hardly to be seen";
-      words.style.color = "#888";
-      words.style.background = "#808080";
-      words.style.width = "600px";
+      words.style.cssText = "color: #888; background: #808080; width: 600px";
     }""")
-    found = "\n".join(faults(opened.page))
+    looker.sizes += [BYTES] * REQUESTS
+    found = "\n".join(looker.faults())
     assert "button-name" in found
-    assert all(f"{look}: color-contrast: <p" in found for look in ("wide, light", "wide, dark", "narrow, dark"))
+    assert all(
+        f"{look}: color-contrast: <p" in found
+        for look in ("wide, light", "wide, dark", "narrow, dark", "narrow, light")
+    )
     assert "wider than 390 px: <p" in found
-    opened.page.evaluate("document.body.append(Object.assign(new Image(), {src: 'http://localhost:9/x.png'}))")
-    opened.page.wait_for_timeout(0)
-    assert opened.complaints
+    assert "a first visit takes 8" in found
+    assert " requests" in found
+
+    opened.page.evaluate("new Image().src = 'http://localhost:9/x.png'")
+    opened.page.evaluate(
+        "document.body.append(Object.assign(document.createElement('script'), {text: 'window.hacked = 1'}))"
+    )
+    opened.page.evaluate("setTimeout(() => { throw new Error('planted') })")
+    opened.page.wait_for_function("true")
+    said = "\n".join(opened.complaints)
+    assert "x.png" in said
+    assert "planted" in said
+    assert "script-src" in said
     opened.complaints.clear()

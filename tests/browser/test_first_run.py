@@ -44,7 +44,9 @@ def test_a_run_shows_by_itself_within_two_seconds(tab, mira):
     assert (said.returncode, said.stderr) == (0, "")
     opened.page.wait_for_url("**/tasks/*")
     expect(opened.page.locator(".wf-row").first).to_be_visible()
-    painted = opened.page.wait_for_function("performance.getEntriesByName('first-contentful-paint')[0]?.startTime")
+    painted = opened.page.wait_for_function(
+        "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
+    )
     shown = opened.page.evaluate("performance.timeOrigin") + painted.json_value()
     assert shown / 1000 - float(said.stdout) <= 2
     expect(opened.page.get_by_role("heading", level=1)).to_have_text("researcher")

@@ -17,9 +17,13 @@ MOST = HOSTILE[:255]
 
 
 def hostile_run() -> list[Draft]:
-    words = {name: HOSTILE for name in ("gen_ai.provider.name", "gen_ai.request.model", "session.id", "gen_ai.tool.type", HOSTILE)}
+    words = dict.fromkeys(
+        ("gen_ai.provider.name", "gen_ai.request.model", "session.id", "gen_ai.tool.type", HOSTILE), HOSTILE
+    )
     content = {
-        "gen_ai.input.messages": json.dumps([{"role": HOSTILE, "parts": [{"type": "text", "content": HOSTILE}]}]),
+        "gen_ai.input.messages": json.dumps(
+            [{"role": HOSTILE, "parts": [{"type": "text", "content": HOSTILE}]}]
+        ),
         "gen_ai.output.messages": HOSTILE,
     }
     broken = failing(HOSTILE, HOSTILE)
@@ -41,17 +45,36 @@ def hostile_run() -> list[Draft]:
 @pytest.fixture
 def victim(person):
     mira = person("victim")
-    line = {"severityNumber": 17, "body": {"stringValue": HOSTILE}, "eventName": HOSTILE, "traceId": trace_id(1), "spanId": span_id(5)}
-    mira.send_logs(logs(line | {"attributes": [{"key": HOSTILE, "value": {"stringValue": HOSTILE}}]}, service=MOST))
+    line = {
+        "severityNumber": 17,
+        "body": {"stringValue": HOSTILE},
+        "eventName": HOSTILE,
+        "traceId": trace_id(1),
+        "spanId": span_id(5),
+    }
+    mira.send_logs(
+        logs(line | {"attributes": [{"key": HOSTILE, "value": {"stringValue": HOSTILE}}]}, service=MOST)
+    )
     mira.send(*hostile_run())
-    counted = metric(MOST, [{"asInt": "1", "timeUnixNano": "1790000000000000000", "attributes": [{"key": HOSTILE, "value": {"stringValue": HOSTILE}}]}])
+    counted = metric(
+        MOST,
+        [
+            {
+                "asInt": "1",
+                "timeUnixNano": "1790000000000000000",
+                "attributes": [{"key": HOSTILE, "value": {"stringValue": HOSTILE}}],
+            }
+        ],
+    )
     mira.ask("POST", "/v1/metrics", counted)
     return mira
 
 
 def assert_unhurt(opened: Tab) -> None:
     assert opened.page.evaluate("window.hacked") is None, opened.path
-    assert opened.page.locator("img, script:not([src]), a[href^='javascript:'], [onerror]").count() == 0, opened.path
+    assert opened.page.locator("img, script:not([src]), a[href^='javascript:'], [onerror]").count() == 0, (
+        opened.path
+    )
     assert "49" not in opened.page.title()
 
 
@@ -59,12 +82,30 @@ def test_nothing_of_a_hostile_run_is_executed(tab, victim):
     run = victim.run(1, "failed")
     opened = tab(victim)
     task, span = f"/tasks/{run['id']}", run["failedSpanId"]
-    paths = ["/", "/connect", "/agents", f"/agents/{run['failedAgentId']}", "/tasks", task, f"{task}?steps=all&span={span}", f"{task}/messages"]
-    paths += [f"{task}/logs", f"{task}/logs?span={span}", f"{task}/spans/{span}/payload", f"{task}/content/input", "/workflows"]
+    paths = [
+        "/",
+        "/connect",
+        "/agents",
+        f"/agents/{run['failedAgentId']}",
+        "/tasks",
+        task,
+        f"{task}?steps=all&span={span}",
+        f"{task}/messages",
+    ]
+    paths += [
+        f"{task}/logs",
+        f"{task}/logs?span={span}",
+        f"{task}/spans/{span}/payload",
+        f"{task}/content/input",
+        "/workflows",
+    ]
     paths += [f"/workflows/{run['workflowId']}", "/alerts", "/metrics", "/settings"]
     for path in paths:
         opened.open(path)
-        assert "window.hacked=1" in opened.page.locator("body").inner_text() or path in ("/connect", "/metrics"), path
+        assert "window.hacked=1" in opened.page.locator("body").inner_text() or path in (
+            "/connect",
+            "/metrics",
+        ), path
         assert_unhurt(opened)
 
 
@@ -75,7 +116,9 @@ def test_nor_when_parts_of_pages_are_swapped(tab, victim):
     for number in range(opened.page.locator("a.wf-row").count()):
         opened.page.locator("a.wf-row").nth(number).click()
         expect(opened.page.locator("#span")).to_contain_text("window.hacked=1")
-        opened.page.evaluate("for (const part of document.querySelectorAll('#span details')) part.open = true")
+        opened.page.evaluate(
+            "for (const part of document.querySelectorAll('#span details')) part.open = true"
+        )
         assert_unhurt(opened)
     for path in ("/tasks", "/agents", "/workflows", "/alerts"):
         opened.open(path)
@@ -83,6 +126,7 @@ def test_nor_when_parts_of_pages_are_swapped(tab, victim):
             opened.page.locator("#q").fill(HOSTILE)
         assert_unhurt(opened)
         opened.page.locator("#q").fill("window.hacked")
+        expect(opened.page).to_have_url(f"{opened.address}{path}?q=window.hacked")
         expect(opened.page.locator("#list")).to_contain_text("onerror")
         assert_unhurt(opened)
     opened.page.get_by_role("button", name="Resolve").click()
@@ -92,7 +136,12 @@ def test_nor_when_parts_of_pages_are_swapped(tab, victim):
 
 @pytest.mark.parametrize(
     ("path", "status"),
-    [("/login?next=javascript:window.hacked=1", 200), ("/login/{}", 404), ("/tasks?cursor={}", 422), ("/{}", 404)],
+    [
+        ("/login?next=javascript:window.hacked=1", 200),
+        ("/login/{}", 404),
+        ("/tasks?cursor={}", 422),
+        ("/{}", 404),
+    ],
 )
 def test_nor_what_an_address_carries(tab, mira, path, status):
     opened = tab(None if "login" in path else mira)

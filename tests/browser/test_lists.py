@@ -12,7 +12,11 @@ from tests.browser.conftest import task_id_of
 @pytest.fixture
 def runs(mira):
     """A failed and a completed brief, and a completed triage, which is the newest."""
-    mira.send(*swarm.brief(1, failed=True, at=100), *swarm.brief(2, at=200), *swarm.brief(3, name="bug_triage", at=300))
+    mira.send(
+        *swarm.brief(1, failed=True, at=100),
+        *swarm.brief(2, at=200),
+        *swarm.brief(3, name="bug_triage", at=300),
+    )
     return {trace: mira.run(trace) for trace in (1, 2, 3)}
 
 

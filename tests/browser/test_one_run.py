@@ -112,7 +112,9 @@ def test_a_running_run_grows_and_what_is_open_stays(tab, mira):
     opened = tab(mira)
     opened.open(f"/tasks/{run['id']}")
     heading, panel = opened.page.locator(".pagehead .status"), opened.page.locator("#span")
-    researcher = opened.page.locator("details.wf-lane", has=opened.page.locator("summary", has_text="researcher"))
+    researcher = opened.page.locator(
+        "details.wf-lane", has=opened.page.locator("summary", has_text="researcher")
+    )
     expect(heading).to_have_text("Running")
     expect(opened.page.locator("[data-live-mark]").first).to_contain_text("Live, updated")
     row(opened, "web_search").click()

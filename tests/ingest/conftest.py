@@ -54,9 +54,10 @@ def open_everything(page, client, sender) -> Callable[[], list[Task]]:
             spans = db.session.scalars(select(Span).where(Span.task_id == task.id).limit(8)).all()
             page(f"/tasks/{task.id}?span={spans[-1].span_id}")
             for span in spans:
-                page(f"/tasks/{task.id}/spans/{span.span_id}", headers={"HX-Request": "true"})
-            page(f"/tasks/{task.id}/messages")
-            page(f"/tasks/{task.id}/logs")
+                url = f"/tasks/{task.id}/spans/{span.span_id}"
+                assert client.get(url, headers={"HX-Request": "true"}).status_code == 200
+            for part in ("messages", "logs"):
+                assert client.get(f"/tasks/{task.id}/{part}").status_code == 200
         return tasks
 
     return walk

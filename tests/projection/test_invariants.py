@@ -37,7 +37,8 @@ def test_order_cuts_repetition_encoding_and_early_projections_change_nothing(wor
         world.project(rounds)
         if rounds == 5:
             world.summarise()
-    same(wanted, world.settle())
+    # A framework that was seen stays known, even where the content that named it lost to another.
+    same(wanted, world.settle(), but=("integrations",))
 
 
 @EXAMPLES
@@ -51,4 +52,4 @@ def test_projecting_again_or_from_nothing_changes_nothing(world: World, drafts):
     world.change("INSERT INTO trace_dirty (userId,traceId,generation,dirtyAt,dueAt,attempts) SELECT DISTINCT userId,traceId,1,0,0,0 FROM spans")
     same(wanted, world.settle())
     rebuild(world.projector(), world.owner_id, lambda _number: None)
-    same(wanted, world.settle())
+    same(wanted, world.settle(), but=("integrations",))

@@ -210,6 +210,24 @@ def test_two_at_the_same_time_do_not_mix(few_runs, client, run, alice):
     run("seed", "--email", alice.email)
 
 
+def test_the_page_that_listens_waits_until_all_of_it_is_there(few_runs, client, alice, make):
+    from swarm_ui.sample.removal import alone
+
+    def listen(tag: str = "") -> tuple[str | None, str]:
+        answer = client.get("/listening?first=1", headers={"HX-Request": "true", "If-None-Match": tag})
+        return answer.headers.get("HX-Redirect"), answer.headers["ETag"]
+
+    with alone(alice.id):
+        make.task(alice, source="sample")
+        make.agent(alice, origin="sample")
+        target, tag = listen()
+        assert target is None
+    assert listen(tag)[0] == "/"
+    with alone(alice.id):
+        task = make.task(alice)
+        assert listen()[0] == f"/tasks/{task.id}"
+
+
 def test_the_worker_leaves_it_alone_while_it_loads_and_finishes_it_when_the_loader_died(
     few_runs, run, alice, time, monkeypatch
 ):
