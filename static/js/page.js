@@ -49,6 +49,12 @@
     if (button?.matches("[data-dismiss]")) button.closest("[data-toast]").remove();
   });
 
+  // Who leaves a search box, perhaps to click on what it found, has been answered while typing: another answer would take it from under the pointer.
+
+  document.addEventListener("change", (event) => {
+    if (event.target.matches(".filters input[type=search]")) event.stopPropagation();
+  }, true);
+
   // Keys: `/` search, `g` and a letter to go, `j` `k` through rows, `e` resolves. Off while typing.
 
   const ROWS = ".list a.title, .table tbody :is(th, td):first-child > a, .hive > a.cell, [data-row-link]";

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, case, exists, func, select, text
+from sqlalchemy import Integer, Select, case, exists, func, select, text
 from sqlalchemy.orm import aliased
 
 from swarm_ui import clock
@@ -73,13 +73,14 @@ def _sqlite_sizes() -> tuple[int, list[TableSize]]:
     run = db.session.connection().exec_driver_sql
     pages, bytes_a_page = run("PRAGMA page_count").scalar_one(), run("PRAGMA page_size").scalar_one()
     present = {name for (name,) in run("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    # Tables ordered by a text key have no row ids to read the number off.
-    clustered = {
+    # Tables ordered by a text key have no row ids to read the number off; those whose number is given to them have arbitrary ones.
+    unnumbered = {
         table.name
         for table in db.metadata.sorted_tables
         if table.dialect_options["sqlite"]["with_rowid"] is False
+        or any(isinstance(key.type, Integer) and key.autoincrement is False for key in table.primary_key)
     }
-    names = sorted((present & set(db.metadata.tables)) - clustered)
+    names = sorted((present & set(db.metadata.tables)) - unnumbered)
     highest = " UNION ALL ".join(f"SELECT '{name}', max(rowid) FROM {name}" for name in names)
     return pages * bytes_a_page, [TableSize(name, rows or 0) for name, rows in run(highest)]
 

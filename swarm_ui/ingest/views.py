@@ -20,7 +20,7 @@ from swarm_ui.access import by_key
 from swarm_ui.errors import Refused
 from swarm_ui.extensions import db
 from swarm_ui.ingest import otlp
-from swarm_ui.ingest.append import Appended, append_logs, append_points, append_spans
+from swarm_ui.ingest.append import Appended, append_logs, append_points, append_spans, one_at_a_time
 from swarm_ui.jsontext import dump_bytes
 from swarm_ui.rawsql import Busy
 from swarm_ui.storage import StorageError
@@ -66,7 +66,9 @@ def _export(
     # The key look-up was a transaction of its own; its connection must not wait for this one.
     db.session.commit()
     try:
-        batch = read(_body(), encoding)
+        body = _body()
+        with one_at_a_time:
+            batch = read(body, encoding)
     except otlp.Unreadable as error:
         telemetry.count_rejected(signal, "unreadable", 1)
         raise Refused(400, f"This is no OTLP {signal} request: {error}.") from error

@@ -122,26 +122,32 @@ def plan_run(
     old_task_ids: list[str],
     spans: list[tuple[Any, ...]],
     traces: list[tuple[str, str]],
+    shared: frozenset[str] = frozenset(),
 ) -> Plan:
-    """Reads what the run's tables hold (nothing where it is new: no `old_task_ids`) and says what has to change."""
+    """Reads what the run's tables hold (nothing where it is new: no `old_task_ids`) and says what has to change.
+
+    `shared` are those of the old tasks that other runs were part of too: what is not found again there is theirs.
+    """
     messages = run.messages if run else []
     logs = run.logs if run else []
     metrics = run.metrics if run else []
     history = [_history_row(run.history)] if run and run.history else []
     lists = [
-        _compare(raw, owner_id, MESSAGES, messages, old_task_ids),
-        _compare(raw, owner_id, LOGS, logs, old_task_ids),
-        _compare(raw, owner_id, METRICS, metrics, old_task_ids),
-        _compare(raw, owner_id, HISTORY, history, old_task_ids),
+        _compare(raw, owner_id, MESSAGES, messages, old_task_ids, shared),
+        _compare(raw, owner_id, LOGS, logs, old_task_ids, shared),
+        _compare(raw, owner_id, METRICS, metrics, old_task_ids, shared),
+        _compare(raw, owner_id, HISTORY, history, old_task_ids, shared),
     ]
     task = Change("tasks", TASK_COLUMNS)
     if run:
         row = (run.task_id, *(run.task[column] for column in TASK_COLUMNS))
-        task = _compare(raw, owner_id, ("tasks", TASK_COLUMNS), [row], old_task_ids, key="id")
-    elif old_task_ids:
-        task.removed = list(old_task_ids)
+        task = _compare(raw, owner_id, ("tasks", TASK_COLUMNS), [row], old_task_ids, shared, key="id")
+    else:
+        task.removed = [old for old in old_task_ids if old not in shared]
     workflow_id = run.workflow["id"] if run and run.workflow else None
-    contributions, counters, receded = _compare_contributions(raw, owner_id, run, task_id, old_task_ids)
+    contributions, counters, receded = _compare_contributions(
+        raw, owner_id, run, task_id, old_task_ids, shared
+    )
     return Plan(
         owner_id=owner_id,
         lists=lists,
@@ -154,12 +160,12 @@ def plan_run(
         agents=run.agents if run else {},
         workflow=run.workflow if run else None,
         integrations=run.integrations if run else set(),
-        ended=[] if run else old_task_ids,
+        ended=[] if run else task.removed,
         old_workflows=_workflows_of(raw, owner_id, old_task_ids) - {workflow_id},
         alerts=run.alerts if run else [],
         known_alerts=bool(old_task_ids),
         task_id=task_id,
-        old_task_ids=old_task_ids,
+        old_task_ids=[old for old in old_task_ids if old not in shared],
         traces=traces,
         spans=spans,
     )
@@ -216,6 +222,7 @@ def _compare(
     table: tuple[str, tuple[str, ...]],
     rows: list[tuple[Any, ...]],
     old_task_ids: list[str],
+    shared: frozenset[str],
     key: str = "taskId",
 ) -> Change:
     name, columns = table
@@ -231,6 +238,11 @@ def _compare(
             change.added.append((row_id, *values))
         elif not _same(columns, values, known):
             change.changed.append((*values, row_id))
+    if shared:
+        task_of = (
+            (lambda row_id: row_id) if key == "id" else (lambda row_id: stored[row_id][columns.index(key)])
+        )
+        stored = {row_id: row for row_id, row in stored.items() if task_of(row_id) not in shared}
     change.removed = sorted(stored)
     return change
 
@@ -261,7 +273,7 @@ def _time_text(stored: Any) -> str:
 
 
 def _compare_contributions(
-    raw: Raw, owner_id: int, run: Run | None, task_id: str, old_task_ids: list[str]
+    raw: Raw, owner_id: int, run: Run | None, task_id: str, old_task_ids: list[str], shared: frozenset[str]
 ) -> tuple[Change, dict[str, dict[str, int]], set[str]]:
     """Keyed by (task, agent); rows carry both at their end. Also how much each agent's counters move, and whose last sign of life goes."""
     change = Change("task_agents", CONTRIBUTION)
@@ -293,6 +305,8 @@ def _compare_contributions(
             if values[last_at] < _time_text(known[last_at]):
                 receded.add(agent_id)
     for (old_task, agent_id), values in stored.items():
+        if old_task in shared:
+            continue
         change.removed.append(old_task + " " + agent_id)
         move(agent_id, values, -1)
         receded.add(agent_id)

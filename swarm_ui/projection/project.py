@@ -30,6 +30,15 @@ ROWS_A_TRANSACTION = 1_000
 POSTPONED_US = 200_000
 
 
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The traces of a run, the mark that stands for them, and tasks that they were in together with traces that are no part of it."""
+
+    traces: list[str]
+    mark: Mark
+    shared: frozenset[str] = frozenset()
+
+
 @dataclass(slots=True)
 class Done:
     """What was done; the ids tell the sweeps which scores and graphs are behind."""
@@ -125,24 +134,24 @@ class Projector:
         now = clock.now_us()
         plans = []
         with transaction(self.engine, writes=False) as raw:
-            leaders = self._leaders(raw, owner_id, marks, done)
-            traces = sorted({trace for group, _ in leaders.values() for trace in group})
+            groups = self._groups(raw, owner_id, marks, done)
+            traces = sorted({trace for group in groups for trace in group.traces})
             facts = read.read_facts(raw, owner_id, traces)
             logs = read.read_logs(raw, owner_id, traces)
             before = read.stored_tasks(raw, owner_id, traces)
-            for leader, (group, mark) in leaders.items():
+            for group in groups:
                 started = clock.now_us()
-                present = [trace for trace in group if trace in facts.by_trace]
+                present = [trace for trace in group.traces if trace in facts.by_trace]
                 nodes = [node for trace in present for node in facts.by_trace[trace]]
-                task_id = task_id_of(owner_id, min(present) if present else leader)
-                old = sorted({before[trace] for trace in group if trace in before})
+                task_id = task_id_of(owner_id, min(present) if present else group.mark.trace_id)
+                old = sorted({before[trace] for trace in group.traces if trace in before})
                 run = None
                 if nodes:
                     run = interpret(
                         owner_id,
                         task_id,
                         nodes,
-                        [fact for trace in group for fact in logs.get(trace, ())],
+                        [fact for trace in group.traces for fact in logs.get(trace, ())],
                         content=facts.content,
                         price=price_of,
                         now=now,
@@ -150,45 +159,46 @@ class Projector:
                         sample=any("smp" in node.more for node in nodes),
                     )
                 spans = _span_changes(facts, nodes, task_id, run, owner_id)
-                owned = (
-                    [(trace, task_id_of(owner_id, trace)) for trace in group if before.get(trace) != task_id]
-                    if run
-                    else []
-                )
-                plan = plan_run(raw, owner_id, run, task_id, old, spans, owned)
+                changed = [trace for trace in group.traces if before.get(trace) != task_id]
+                owned = [(trace, task_id_of(owner_id, trace)) for trace in changed] if run else []
+                shared = group.shared - {task_id}
+                plan = plan_run(raw, owner_id, run, task_id, old, spans, owned, shared)
                 if run and task_id not in old and len(plan) + len(nodes) > ROWS_A_TRANSACTION // 2:
                     # A worker may have ended while it wrote so much of it ahead.
-                    plan = plan_run(raw, owner_id, run, task_id, [*old, task_id], spans, owned)
-                plans.append((plan, mark, clock.now_us() - started))
+                    plan = plan_run(raw, owner_id, run, task_id, [*old, task_id], spans, owned, shared)
+                plans.append((plan, group.mark, clock.now_us() - started))
         return plans
 
-    def _leaders(
-        self, raw: Raw, owner_id: int, marks: list[Mark], done: Done
-    ) -> dict[str, tuple[list[str], Mark]]:
-        """The run of each mark, by the trace that stands for it. A mark on another trace of a run is passed on to that one."""
+    def _groups(self, raw: Raw, owner_id: int, marks: list[Mark], done: Done) -> list[Group]:
+        """The run of each mark. A mark on another trace than the first of a run is passed on to that one."""
         linked = read.linked_traces(raw, owner_id, [mark.trace_id for mark in marks])
-        leaders: dict[str, tuple[list[str], Mark]] = {}
+        groups: list[Group] = []
         passed: list[tuple[Mark, str]] = []
+        splitting = False
         for mark in marks:
             if mark.trace_id not in linked:
-                leaders[mark.trace_id] = ([mark.trace_id], mark)
+                groups.append(Group([mark.trace_id], mark))
                 continue
-            group = read.group_of(raw, owner_id, mark.trace_id)
-            if len(group) == 1:
-                mark_again(self.engine, owner_id, read.split_traces(raw, owner_id, mark.trace_id))
-            if group[0] != mark.trace_id:
-                passed.append((mark, group[0]))
-            elif self.leases.others_hold(raw, owner_id, group):
+            traces = read.group_of(raw, owner_id, mark.trace_id)
+            tasks = read.split_tasks(raw, owner_id, mark.trace_id) if len(traces) == 1 else {}
+            if traces[0] != mark.trace_id:
+                passed.append((mark, traces[0]))
+            elif self.leases.others_hold(raw, owner_id, traces):
                 # What the other worker read may be older than the link; it would write after us.
                 self.leases.release([mark], POSTPONED_US)
+            elif tasks and splitting:
+                self.leases.release([mark])
             else:
-                leaders[mark.trace_id] = (group, mark)
+                # Links have become too many: traces that were one run come apart, one after the other.
+                splitting = splitting or bool(tasks)
+                mark_again(self.engine, owner_id, [trace for members in tasks.values() for trace in members])
+                groups.append(Group(traces, mark, frozenset(tasks)))
         if passed:
             # A leader that is in hand here reads what they marked; the others have to look again.
             elsewhere = {leader for _, leader in passed} - {mark.trace_id for mark in marks}
             self.leases.pass_on(owner_id, [mark for mark, _ in passed], sorted(elsewhere))
             done.traces += len(passed)
-        return leaders
+        return groups
 
     def _write(self, plans: list[tuple[Plan, Mark, int]], done: Done) -> None:
         waiting: list[tuple[Plan, Mark, int]] = []

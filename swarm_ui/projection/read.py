@@ -98,8 +98,8 @@ def group_of(raw: Raw, owner_id: int, trace_id: str) -> list[str]:
     return sorted(known)
 
 
-def split_traces(raw: Raw, owner_id: int, trace_id: str) -> list[str]:
-    """Where links have become too many for one run: the traces that were one with this trace or its neighbours until now."""
+def split_tasks(raw: Raw, owner_id: int, trace_id: str) -> dict[str, list[str]]:
+    """Where links have become too many for one run: the tasks that this trace and its neighbours shared until now, with their traces."""
     statement = "SELECT linkedTraceId FROM trace_links WHERE userId=? AND traceId=?"
     near = [trace_id, *(row[0] for row in raw.rows(statement, (owner_id, trace_id)))]
     tasks = sorted(set(stored_tasks(raw, owner_id, near).values()))
@@ -107,7 +107,7 @@ def split_traces(raw: Raw, owner_id: int, trace_id: str) -> list[str]:
     members: dict[str, list[str]] = {}
     for task_id, member in raw.rows_in(statement, (owner_id,), tasks):
         members.setdefault(task_id, []).append(member)
-    return [trace for traces in members.values() if len(traces) > 1 for trace in traces]
+    return {task_id: traces for task_id, traces in members.items() if len(traces) > 1}
 
 
 def linked_traces(raw: Raw, owner_id: int, trace_ids: list[str]) -> set[str]:

@@ -191,7 +191,8 @@ def _alert(
         f"{kind}\x1f{agent}\x1f{step}\x1f{cause}".encode("utf-8", "replace"), digest_size=16
     ).hexdigest()
     return {
-        "id": ids.stable(owner_id, task["id"], kind, fingerprint),
+        # A run has one time-out, whatever it is called meanwhile.
+        "id": ids.stable(owner_id, task["id"], kind, "" if kind == "task_timeout" else fingerprint),
         "alertType": kind,
         "severity": severity,
         "title": clean_text(title, 512),

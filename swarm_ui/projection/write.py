@@ -112,17 +112,26 @@ def _register(raw: Raw, plans: list[Plan], now: str) -> None:
         ]  # fmt: skip
         columns = "id,userId,name,serviceName,orchestrationPattern,status,version,origin,createdAt,updatedAt"
         raw.insert("workflows", columns, rows, ignore=True)
-        frameworks = {
-            ids.stable(owner_id, framework, version, "integration"): (framework, version)
-            for plan in members
-            for framework, version in plan.integrations
-        }
+        frameworks: dict[str, tuple[str, str]] = {}
+        arrived: dict[str, int] = {}
+        for plan in members:
+            for framework, version in plan.integrations:
+                row_id = ids.stable(owner_id, framework, version, "integration")
+                frameworks[row_id] = (framework, version)
+                arrived[row_id] = max(plan.arrived_at, arrived.get(row_id, 0))
         rows = [
             (row_id, owner_id, *frameworks[row_id], True, now, now)
             for row_id in _unknown(raw, "integrations", owner_id, frameworks)
         ]
         raw.insert(
             "integrations", "id,userId,framework,version,active,createdAt,updatedAt", rows, ignore=True
+        )
+        raw.many(
+            "UPDATE integrations SET lastSeenAt=? WHERE id=? AND userId=? AND (lastSeenAt IS NULL OR lastSeenAt<?)",
+            [
+                (database_text(at), row_id, owner_id, database_text(at))
+                for row_id, at in sorted(arrived.items())
+            ],
         )
 
 
@@ -214,9 +223,11 @@ def _apply_alerts(raw: Raw, plan: Plan, now: str) -> None:
         stored = list(raw.rows_in(statement, (owner_id,), sorted({*plan.old_task_ids, plan.task_id})))
     for alert in plan.alerts:
         values = tuple(alert[column] for column in _ALERT_COLUMNS)
-        # Runs that turn out to be one may have raised it each; the one that a person answered stays.
-        same = [row for row in stored if _cause(row[3:]) == _cause(values)]
-        known = min(same, key=lambda row: (not row[1], row[0] != alert["id"], row[0]), default=None)
+        # What a person answered is not raised again where the run got another id, as runs do that turn out to be one.
+        same = [
+            row for row in stored if row[0] == alert["id"] or (row[1] and _cause(row[3:]) == _cause(values))
+        ]
+        known = min(same, key=lambda row: (not row[1], row[0]), default=None)
         if known is None:
             columns = f"id,userId,resolved,touched,createdAt,updatedAt,{','.join(_ALERT_COLUMNS)}"
             row = (alert["id"], owner_id, False, False, now, now, *values)

@@ -2,6 +2,7 @@
 
 from swarm_ui import clock
 from swarm_ui.extensions import db
+from swarm_ui.ingest.models import PayloadBlock
 from swarm_ui.worker.models import WorkerSeen
 from tests.pages import Page
 
@@ -39,6 +40,13 @@ def test_the_installation_is_shown_to_administrators_only(page, client_of, root)
     about = Page(client_of(root).get("/settings"), "/settings").find(id="about").get_text(" ")
     assert "SQLite" in about or "MariaDB" in about or "MySQL" in about
     assert "Not running" in about
+    assert "users" in about
+
+
+def test_numbers_that_rows_were_given_are_not_taken_for_their_count(client_of, root, alice, make):
+    make._add(PayloadBlock(id=2**62, user_id=alice.id, body=b"x"))
+    about = Page(client_of(root).get("/settings"), "/settings").find(id="about").get_text(" ")
+    assert f"{2**62:,}" not in about
     assert "users" in about
 
 

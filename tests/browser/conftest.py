@@ -84,6 +84,11 @@ class Tab:
             if request.is_navigation_request()
         ]
 
+    def asked_for(self) -> list[str]:
+        """What was asked for since the requests were cleared, by the last part of its path; the last one is the question itself."""
+        assert self.page.evaluate("fetch('/-/healthy').then((answer) => answer.status)") == 200
+        return [request.url.rpartition("/")[2] for request in self.requests]
+
     def forgive(self, words: str) -> None:
         """Drops complaints that the test itself is the cause of."""
         self.complaints[:] = [said for said in self.complaints if words not in said]

@@ -58,6 +58,10 @@ def test_a_run_shows_by_itself_within_two_seconds(tab, mira):
     assert key not in opened.page.content()
     opened.open("/")
     expect(opened.page.get_by_role("heading", level=1)).to_have_text("Overview")
+    opened.open("/settings")
+    expect(opened.page.locator("#integrations").get_by_role("row", name="my-swarm")).to_contain_text(
+        re.compile(r"\ds ago$")
+    )
 
 
 def test_code_is_copied(tab, mira, installation):

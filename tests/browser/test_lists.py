@@ -62,6 +62,17 @@ def test_an_emptied_filter_shows_the_list_again_and_nothing_twice(tab, mira, run
     expect(find).to_have_value("")
 
 
+def test_leaving_the_search_box_does_not_ask_again(tab, mira, runs):
+    """The answer would replace what is being clicked on."""
+    opened = tab(mira)
+    opened.open("/tasks")
+    opened.page.get_by_label("Find tasks").fill("triage")
+    expect(opened.page).to_have_url(f"{opened.address}/tasks?q=triage")
+    opened.requests.clear()
+    opened.page.get_by_label("Find tasks").blur()
+    assert opened.asked_for() == ["healthy"]
+
+
 def test_text_is_found_in_names_errors_and_ids(tab, mira, runs):
     opened = tab(mira)
     for words in ("weekly", "Service Unavailable", runs[1]["id"], f"{1:032x}"):

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from swarm_ui import clock, dbcheck
 from swarm_ui.config import ROOT
 from swarm_ui.extensions import db
 from tests.captures import KEY
@@ -39,7 +40,7 @@ class Server:
         self.folder = folder
         self.port = free_port()
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-        self.environ = kept | environ | {"PORT": str(self.port), "LOG_FORMAT": "json", "WEB_PROCESSES": "2"}
+        self.environ = kept | environ | {"PORT": str(self.port), "LOG_FORMAT": "json", "LOG_LEVEL": "info"}
         self.log = folder / "log"
         self.process: subprocess.Popen | None = None
 
@@ -97,7 +98,12 @@ def children_of(pid: int) -> list[int]:
 
 @pytest.fixture
 def server(tmp_path: Path, environ: dict[str, str], app, key) -> Iterator[Server]:
-    """On the database of the test, where Alice has a key."""
+    """On the database of the test, where Alice has a key; in real time."""
+    clock.use(None)
+    with db.engine.begin() as connection:
+        connection.execute(text("CREATE TABLE IF NOT EXISTS alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
+        connection.execute(text("DELETE FROM alembic_version"))
+        connection.execute(text("INSERT INTO alembic_version VALUES (:newest)"), {"newest": dbcheck.newest_revision()})
     db.session.remove()
     db.engine.dispose()
     found = Server(tmp_path, environ)

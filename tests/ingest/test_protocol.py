@@ -26,11 +26,9 @@ from tests.otlp import JSON, PROTOBUF, Draft, document, encoded, logs, metric, p
 
 ENCODINGS = pytest.mark.parametrize("encoding", [JSON, PROTOBUF], ids=["json", "protobuf"])
 SIGNALS = pytest.mark.parametrize("signal", ["traces", "logs", "metrics"])
-ANSWERS = {
-    "traces": ExportTraceServiceResponse,
-    "logs": ExportLogsServiceResponse,
-    "metrics": ExportMetricsServiceResponse,
-}
+ANSWERS = dict(
+    traces=ExportTraceServiceResponse, logs=ExportLogsServiceResponse, metrics=ExportMetricsServiceResponse
+)
 
 
 @pytest.fixture(autouse=True)

@@ -97,7 +97,7 @@ def test_what_clients_report_stands_apart(page, make, alice):
     make.task(alice, token_usage=7)
     seen = page("/metrics")
     assert rows(seen, "reported") == [
-        "gen_ai.client.token.usage demo, histogram gen_ai.token.type=input 3 1,200 {token} 0s"
+        "gen_ai.client.token.usage demo, histogram, gen_ai.token.type=input 3 1,200 {token} 0s"
     ]
     assert "never added" in seen.text
     assert "Tokens 7 " in seen.text
