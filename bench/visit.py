@@ -31,6 +31,7 @@ def main() -> None:
             client.on("Network.loadingFinished", lambda event, sizes=sizes: sizes.append(event["encodedDataLength"]))
             page.on("request", lambda request, hosts=hosts: hosts.add(request.url.split("/")[2]))
             page.goto(f"http://127.0.0.1:{server.port}{path}", wait_until="load")
+            page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length")
             painted = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? -1")
             page.wait_for_timeout(300)
             print(f"{path:<12} {sum(sizes) / 1024:5.1f} KB in {len(sizes)} requests to {len(hosts)} host, on the screen after {painted:.0f} ms")

@@ -12,6 +12,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from swarm_ui import clock
 from tests.captures import HEADERS
+from tests.conftest import NOW
 
 JSON, PROTOBUF = "application/json", "application/x-protobuf"
 MESSAGES = {
@@ -32,7 +33,7 @@ def span_id(number: int) -> str:
 
 @dataclass(frozen=True, repr=False)
 class Draft:
-    """A span to send. `at` and `seconds` count from ten minutes before now; ids are numbers, 0 is no parent."""
+    """A span to send. `at` and `seconds` count from ten minutes before the test began; ids are numbers, 0 is no parent."""
 
     id: int
     name: str = "step"
@@ -63,7 +64,7 @@ class Draft:
 
     @property
     def started_ns(self) -> int:
-        return (clock.now_us() - 600_000_000 + int(self.at * 1_000_000)) * 1000
+        return (clock.to_us(NOW) - 600_000_000 + int(self.at * 1_000_000)) * 1000
 
     @property
     def ended_ns(self) -> int:
@@ -135,7 +136,7 @@ def document(*drafts: Draft) -> dict[str, Any]:
 
 def logs(*records: dict[str, Any], service: str = "demo") -> dict[str, Any]:
     """An ExportLogsServiceRequest of records in their JSON form; times default to five minutes ago."""
-    at = str((clock.now_us() - 300_000_000) * 1000)
+    at = str((clock.to_us(NOW) - 300_000_000) * 1000)
     return {
         "resourceLogs": [
             {

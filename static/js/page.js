@@ -49,10 +49,13 @@
     if (button?.matches("[data-dismiss]")) button.closest("[data-toast]").remove();
   });
 
-  // Who leaves a search box, perhaps to click on what it found, has been answered while typing: another answer would take it from under the pointer.
+  // Who leaves a search box, perhaps to click on what it found, has been answered while typing: another answer would take it from under the
+  // pointer. Escape empties the box after it was left: that is news.
 
+  const SEARCH = ".filters input[type=search]", answered = new WeakMap();
+  document.addEventListener("input", (event) => { if (event.target.matches(SEARCH)) answered.set(event.target, event.target.value); }, true);
   document.addEventListener("change", (event) => {
-    if (event.target.matches(".filters input[type=search]")) event.stopPropagation();
+    if (event.target.matches(SEARCH) && answered.get(event.target) === event.target.value) event.stopPropagation();
   }, true);
 
   // Keys: `/` search, `g` and a letter to go, `j` `k` through rows, `e` resolves. Off while typing.

@@ -44,7 +44,10 @@ def judge(
     if not evidence:
         return Verdict("completed", errors, errors[0] if errors else None, imported)
     fatal = [error for error in errors if _explains(error, evidence)]
-    culprit = (fatal or errors or evidence)[0]
+    # An error that was handled stands below the same failed span as the one that was not; the failure repeats the words of the latter.
+    said = {node.error_message for node in evidence if node.error_message}
+    repeated = [error for error in fatal if error.error_message and _repeats(error.error_message, said)]
+    culprit = (repeated or fatal or errors or evidence)[0]
     return Verdict("failed", errors, culprit, imported)
 
 

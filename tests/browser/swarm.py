@@ -1,14 +1,21 @@
 """Runs to send: a brief that a planner, a researcher and a writer make together, and how it can go."""
 
 import json
+import time
 from typing import Any
 
 from tests.otlp import Draft, agent, failing, llm, logs, metric, span_id, tool, trace_id, workflow
 
 ASKED = "What did our three competitors ship this week? Cite each claim."
 FOUND = "Northwind shipped offline maps on Tuesday. Contoso raised its prices by 8 %. Of Fabrikam nothing was found."
-# Seconds on the clock of tests.otlp, which begins ten minutes ago.
+# Seconds after ten minutes ago: a run that begins then ended a moment ago.
 RECENTLY = 540.0
+
+
+def lately(draft: Draft, at: float) -> Draft:
+    """The draft begins `at` seconds later, counted from ten minutes before now; those of other tests have a clock that stands still."""
+    began = draft.but(at=0.0).started_ns / 1e9
+    return draft.but(at=draft.at + at + time.time() - 600 - began)
 
 
 def said(role: str, words: str) -> str:
@@ -44,7 +51,7 @@ def brief(
             agent(8, "writer", 2, at=38, seconds=10, attributes=asked_and_answered("Write it up.", FOUND)),
             llm(9, 8, (3100, 640), at=38.5, seconds=9, attributes=asked_and_answered("Write it up.", FOUND)),
         ]
-    return [draft.but(trace=trace, at=at + draft.at) for draft in drafts]
+    return [lately(draft.but(trace=trace), at) for draft in drafts]
 
 
 def unfinished(trace: int, *, at: float = RECENTLY) -> list[Draft]:
@@ -53,7 +60,8 @@ def unfinished(trace: int, *, at: float = RECENTLY) -> list[Draft]:
 
 
 def lines(trace: int) -> dict[str, Any]:
-    """Log records of the run, one a level."""
+    """Log records of the run, one a level, each while it lasted."""
+    at = str(int((time.time() - 40) * 1e9))
     texts = (
         (5, "3 sources chosen"),
         (9, "change log read"),
@@ -63,6 +71,7 @@ def lines(trace: int) -> dict[str, Any]:
     return logs(
         *(
             {
+                "timeUnixNano": at,
                 "severityNumber": level,
                 "body": {"stringValue": text},
                 "traceId": trace_id(trace),
@@ -75,4 +84,4 @@ def lines(trace: int) -> dict[str, Any]:
 
 def usage() -> dict[str, Any]:
     """A metric as clients send it beside their traces."""
-    return metric("gen_ai.client.token.usage", [{"asInt": "1200", "timeUnixNano": "1790000000000000000"}])
+    return metric("gen_ai.client.token.usage", [{"asInt": "1200", "timeUnixNano": str(time.time_ns())}])

@@ -27,11 +27,12 @@ def test_the_theme_is_switched_and_kept(tab, mira):
 
 
 def test_auto_follows_the_system(tab, mira):
-    light, dark = tab(mira), tab(mira, theme="dark")
-    for opened in (light, dark):
-        opened.open("/agents")
-        expect(opened.page.locator("html")).to_have_attribute("data-theme", "auto")
-    assert light.page.evaluate(BACKGROUND) != dark.page.evaluate(BACKGROUND)
+    opened = tab(mira)
+    opened.open("/agents")
+    expect(opened.page.locator("html")).to_have_attribute("data-theme", "auto")
+    light = opened.page.evaluate(BACKGROUND)
+    opened.page.emulate_media(color_scheme="dark")
+    assert opened.page.evaluate(BACKGROUND) != light
 
 
 def test_after_signing_out_nothing_is_shown(tab, mira):

@@ -1,11 +1,14 @@
 """Data that attacks: every text of it is markup that would run. It is shown as it is, everywhere, and nothing of it runs."""
 
 import json
+import re
+import time
 from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser import swarm
 from tests.browser.conftest import Tab
 from tests.otlp import Draft, failing, logs, metric, span_id, trace_id
 
@@ -27,25 +30,27 @@ def hostile_run() -> list[Draft]:
         "gen_ai.output.messages": HOSTILE,
     }
     broken = failing(HOSTILE, HOSTILE)
-    common: dict[str, Any] = {"service": MOST, "scope": (MOST, MOST), "at": 540.0}
+    common: dict[str, Any] = {"service": MOST, "scope": (MOST, MOST)}
 
     def step(number: int, operation: str, naming: str, parent: int = 0, **more: Any) -> Draft:
         attributes = words | content | {"gen_ai.operation.name": operation, f"gen_ai.{naming}.name": MOST}
         return Draft(number, HOSTILE, parent, attributes=attributes, **common | more)
 
-    return [
+    drafts = [
         step(1, "invoke_workflow", "workflow", seconds=30, **broken),
         step(2, "invoke_agent", "agent", 1, seconds=20, **broken),
         Draft(3, HOSTILE, 2, attributes=words | content | {"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": f"b{MOST[:200]}"}, seconds=15, **common, **broken),
         step(4, "chat", "tool", 3, seconds=3),
         step(5, "execute_tool", "tool", 3, seconds=9, **broken | {"links": ((99, 99),)}),
     ]  # fmt: skip
+    return [swarm.lately(draft, swarm.RECENTLY) for draft in drafts]
 
 
 @pytest.fixture
 def victim(person):
     mira = person("victim")
     line = {
+        "timeUnixNano": str(time.time_ns()),
         "severityNumber": 17,
         "body": {"stringValue": HOSTILE},
         "eventName": HOSTILE,
@@ -61,7 +66,7 @@ def victim(person):
         [
             {
                 "asInt": "1",
-                "timeUnixNano": "1790000000000000000",
+                "timeUnixNano": str(time.time_ns()),
                 "attributes": [{"key": HOSTILE, "value": {"stringValue": HOSTILE}}],
             }
         ],
@@ -113,20 +118,17 @@ def test_nor_when_parts_of_pages_are_swapped(tab, victim):
     run = victim.run(1, "failed")
     opened = tab(victim)
     opened.open(f"/tasks/{run['id']}")
-    for number in range(opened.page.locator("a.wf-row").count()):
-        opened.page.locator("a.wf-row").nth(number).click()
+    for row in (0, -1):
+        opened.page.locator("a.wf-row").nth(row).click()
         expect(opened.page.locator("#span")).to_contain_text("window.hacked=1")
         opened.page.evaluate(
             "for (const part of document.querySelectorAll('#span details')) part.open = true"
         )
         assert_unhurt(opened)
-    for path in ("/tasks", "/agents", "/workflows", "/alerts"):
+    for path in ("/tasks", "/alerts"):
         opened.open(path)
-        with opened.page.expect_response(lambda answer: "hx-request" in answer.request.headers):
-            opened.page.locator("#q").fill(HOSTILE)
-        assert_unhurt(opened)
-        opened.page.locator("#q").fill("window.hacked")
-        expect(opened.page).to_have_url(f"{opened.address}{path}?q=window.hacked")
+        opened.page.locator("#q").fill(HOSTILE)
+        opened.page.wait_for_url(re.compile("q=.*hacked"))
         expect(opened.page.locator("#list")).to_contain_text("onerror")
         assert_unhurt(opened)
     opened.page.get_by_role("button", name="Resolve").click()
@@ -134,16 +136,12 @@ def test_nor_when_parts_of_pages_are_swapped(tab, victim):
     assert_unhurt(opened)
 
 
-@pytest.mark.parametrize(
-    ("path", "status"),
-    [
-        ("/login?next=javascript:window.hacked=1", 200),
-        ("/login/{}", 404),
-        ("/tasks?cursor={}", 422),
-        ("/{}", 404),
-    ],
-)
-def test_nor_what_an_address_carries(tab, mira, path, status):
-    opened = tab(None if "login" in path else mira)
-    opened.open(path.format(IMAGE), status)
-    assert_unhurt(opened)
+def test_nor_what_an_address_carries(tab, mira):
+    opened = tab(mira)
+    for path, status in ((f"/tasks?cursor={IMAGE}", 422), (f"/agents?q={IMAGE}", 200), (f"/{IMAGE}", 404)):
+        opened.open(path, status)
+        assert_unhurt(opened)
+    opened.page.context.clear_cookies()
+    for path, status in (("/login?next=javascript:window.hacked=1", 200), (f"/login/{IMAGE}", 404)):
+        opened.open(path, status)
+        assert_unhurt(opened)

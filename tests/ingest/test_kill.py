@@ -194,7 +194,7 @@ def test_nothing_acknowledged_is_lost_or_doubled_when_processes_are_killed(serve
     server.stop()
 
     stored = [span for (span,) in rows("SELECT spanId FROM spans")]
-    world = World(alice.id)
+    world = World(alice.id, None)
     world.summarise()
     found = world.rows()
     traces = {row[0] for row in rows("SELECT DISTINCT traceId FROM spans")}

@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import pytest
 
-from swarm_ui.extensions import db
 from swarm_ui.rawsql import Busy
 from tests.otlp import Draft, agent, failing, llm, tool, workflow
 from tests.projection.world import World, each_alone, same
@@ -148,9 +147,10 @@ def test_readers_see_runs_while_they_are_written(world: World):
 
     def read() -> None:
         while not stop.is_set():
-            with db.engine.connect() as connection:
-                counted = connection.exec_driver_sql("SELECT SUM(totalExecutions) FROM swarm_agents").scalar()
-                summed = connection.exec_driver_sql("SELECT SUM(executions) FROM task_agents").scalar()
+            with world.engine.connect() as connection:
+                (counted, summed) = connection.exec_driver_sql(
+                    "SELECT (SELECT SUM(totalExecutions) FROM swarm_agents),(SELECT SUM(executions) FROM task_agents)"
+                ).one()
             if (counted or 0) != (summed or 0):
                 odd.append((counted, summed))
 
