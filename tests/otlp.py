@@ -2,6 +2,7 @@
 
 import gzip as gzip_module
 import json
+from base64 import b64decode, b64encode
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -187,9 +188,40 @@ def _with_base64_ids(content: Any) -> Any:
     }
 
 
-def _base64(text: str) -> str:
-    from base64 import b64encode
+def documents(body: bytes, encoding: str, signal: str = "traces") -> dict[str, Any]:
+    """A body's JSON form, whatever it is encoded in."""
+    if encoding == JSON:
+        return json.loads(body)
+    message = MESSAGES[signal].FromString(body)
+    return _with_hex_ids(json_format.MessageToDict(message, use_integers_for_enums=True))
 
+
+def one_by_one(content: dict[str, Any], signal: str = "traces") -> list[dict[str, Any]]:
+    """A request of its own for every span or log record."""
+    resources, scopes, items = {
+        "traces": ("resourceSpans", "scopeSpans", "spans"),
+        "logs": ("resourceLogs", "scopeLogs", "logRecords"),
+    }[signal]
+    return [
+        {resources: [group | {scopes: [scoped | {items: [item]}]}]}
+        for group in content.get(resources, ())
+        for scoped in group.get(scopes, ())
+        for item in scoped.get(items, ())
+    ]
+
+
+def _with_hex_ids(content: Any) -> Any:
+    if isinstance(content, list):
+        return [_with_hex_ids(item) for item in content]
+    if not isinstance(content, dict):
+        return content
+    return {
+        key: b64decode(item).hex() if key in ("traceId", "spanId", "parentSpanId") else _with_hex_ids(item)
+        for key, item in content.items()
+    }
+
+
+def _base64(text: str) -> str:
     return b64encode(bytes.fromhex(text)).decode()
 
 

@@ -42,7 +42,7 @@ def database_beside(url: str | None) -> Iterator[dict[str, str]]:
         return
     given = make_url(url).set(drivername="mysql+pymysql")
     name = f"{given.database}_browser"
-    engine = create_engine(given.set(database=None), isolation_level="AUTOCOMMIT")
+    engine = create_engine(given, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.execute(text(f"DROP DATABASE IF EXISTS `{name}`"))
         connection.execute(text(f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"))

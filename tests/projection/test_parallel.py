@@ -4,6 +4,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -44,7 +45,7 @@ def patiently(work: Callable[[], object]) -> None:
     raise AssertionError("the database stayed busy")
 
 
-def storm(world: World, bodies: list[tuple[bytes, str]], rng: random.Random, *, senders: int = SENDERS) -> None:
+def storm(world: World, bodies: list[tuple[Any, ...]], rng: random.Random, *, senders: int = SENDERS) -> None:
     """Each body by one of the senders, in any order, some twice, while workers project."""
     sent = [*bodies, *rng.sample(bodies, len(bodies) // 5)]
     rng.shuffle(sent)
@@ -53,8 +54,8 @@ def storm(world: World, bodies: list[tuple[bytes, str]], rng: random.Random, *, 
 
     def send(part):
         try:
-            for body, encoding in part:
-                patiently(lambda body=body, encoding=encoding: world.send_body(body, encoding))
+            for body in part:
+                patiently(lambda body=body: world.send_body(*body))
         finally:
             left[0] -= 1
 
