@@ -36,7 +36,9 @@ def test_what_follows_from_the_file_is_shown(name, shared_data, sender, alice, p
     shown = figures(task)
     wrong = {}
     for figure, about in reference["figures"].items():
-        if figure not in shown or about["is"] == "informative" and figure != "input_tokens" and figure != "output_tokens":
+        if figure not in shown or (
+            about["is"] == "informative" and figure != "input_tokens" and figure != "output_tokens"
+        ):
             continue
         wanted = about.get("file_value", reference.get(figure, reference["reference"].get(figure)))
         if figure == "models":
@@ -57,7 +59,11 @@ def figures(task: Task) -> dict:
     spans = db.session.scalars(select(Span)).all()
     documents = session_reader(db.session).open_all([span.payload for span in spans])
     executions = db.session.scalar(select(func.sum(TaskAgent.executions)))
-    operations = {"call_llm": task.llm_calls, "execute_tool": task.tool_calls, "invoke_agent": int(executions or 0)}
+    operations = {
+        "call_llm": task.llm_calls,
+        "execute_tool": task.tool_calls,
+        "invoke_agent": int(executions or 0),
+    }
     return {
         "spans": task.span_count,
         "with_attributes": sum(1 for document in documents if document["attributes"]),

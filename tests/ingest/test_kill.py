@@ -7,13 +7,12 @@ import http.client
 import json
 import os
 import random
-import re
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -55,7 +54,11 @@ class Server:
     def pids(self, name: str) -> list[int]:
         """Those that run now: of `web` with what it forked, or of `worker`."""
         events = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
-        started = [event["child_pid"] for event in events if event["event"] == "started" and event.get("child") == name]
+        started = [
+            event["child_pid"]
+            for event in events
+            if event["event"] == "started" and event.get("child") == name
+        ]
         living = [pid for pid in started if alive(pid)]
         return living + [pid for parent in living for pid in children_of(parent)]
 
@@ -101,9 +104,13 @@ def server(tmp_path: Path, environ: dict[str, str], app, key) -> Iterator[Server
     """On the database of the test, where Alice has a key; in real time."""
     clock.use(None)
     with db.engine.begin() as connection:
-        connection.execute(text("CREATE TABLE IF NOT EXISTS alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
+        connection.execute(
+            text("CREATE TABLE IF NOT EXISTS alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
+        )
         connection.execute(text("DELETE FROM alembic_version"))
-        connection.execute(text("INSERT INTO alembic_version VALUES (:newest)"), {"newest": dbcheck.newest_revision()})
+        connection.execute(
+            text("INSERT INTO alembic_version VALUES (:newest)"), {"newest": dbcheck.newest_revision()}
+        )
     db.session.remove()
     db.engine.dispose()
     found = Server(tmp_path, environ)
@@ -132,7 +139,9 @@ class Sender(threading.Thread):
     def _sent(self, body: bytes) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
         try:
-            connection.request("POST", "/v1/traces", body, {"Content-Type": PROTOBUF, "Authorization": f"Bearer {KEY}"})
+            connection.request(
+                "POST", "/v1/traces", body, {"Content-Type": PROTOBUF, "Authorization": f"Bearer {KEY}"}
+            )
             answer = connection.getresponse()
             said = answer.read()
         except (OSError, http.client.HTTPException):

@@ -39,7 +39,9 @@ def test_a_shared_recording_in_any_delivery_makes_the_same_rows(name, shared_dat
 
 def check(capture: Capture, world: World) -> None:
     bodies = [
-        (body, JSON if is_json else PROTOBUF, signal) for signal in ("traces", "logs") for body, is_json in capture.bodies(signal)
+        (body, JSON if is_json else PROTOBUF, signal)
+        for signal in ("traces", "logs")
+        for body, is_json in capture.bodies(signal)
     ]
     world.time.now = ended(bodies)
     wanted = replay(world, bodies)
@@ -69,7 +71,10 @@ def check(capture: Capture, world: World) -> None:
 def ended(bodies: list[Body]):
     """A second after the last span, so that nothing is imported and failures raise alerts."""
     latest = max(
-        record.ended_at for body, encoding, signal in bodies if signal == "traces" for record in otlp.read_traces(body, encoding).records
+        record.ended_at
+        for body, encoding, signal in bodies
+        if signal == "traces"
+        for record in otlp.read_traces(body, encoding).records
     )
     return clock.from_us(latest + 1_000_000)
 

@@ -25,12 +25,18 @@ def chain(id, name, parent=0, **fields):
 def test_an_agent_is_one_by_service_and_name_however_many_runs_and_instances(told):
     """`gen_ai.agent.id` is new in every process."""
     run = told(
-        *(agent(1, "triage", trace=number, attributes={"gen_ai.agent.id": f"triage_{number}{UUID}"}) for number in (1, 2, 3)),
+        *(
+            agent(1, "triage", trace=number, attributes={"gen_ai.agent.id": f"triage_{number}{UUID}"})
+            for number in (1, 2, 3)
+        ),
         agent(1, "triage", trace=4, service="other shop"),
     )
     assert run.agents == ["triage", "triage"]
     agents = db.session.scalars(select(Agent).order_by(Agent.service_name)).all()
-    assert [(found.service_name, found.total_executions) for found in agents] == [("demo", 3), ("other shop", 1)]
+    assert [(found.service_name, found.total_executions) for found in agents] == [
+        ("demo", 3),
+        ("other shop", 1),
+    ]
 
 
 def test_an_id_in_the_place_of_a_name_names_nobody(told):
@@ -61,7 +67,10 @@ def test_two_owners_with_the_same_data_share_no_agent(told, bob, make, app):
 
     key = "swk_" + "bobs" * 10
     make.api_key(bob, hash=sha256(key.encode()).hexdigest())
-    assert post(app.test_client(), [agent(1, "a")], headers={"Authorization": f"Bearer {key}"}).status_code == 200
+    assert (
+        post(app.test_client(), [agent(1, "a")], headers={"Authorization": f"Bearer {key}"}).status_code
+        == 200
+    )
     run = told(agent(1, "a"))
     (mine,) = run.names
     db.session.commit()
@@ -85,21 +94,31 @@ def test_model_and_tool_spans_belong_to_the_nearest_agent_above_although_it_arri
 
 
 def test_a_span_that_names_its_agent_keeps_it_although_the_agents_span_never_comes(told):
-    run = told(llm(4, 3, attributes={"gen_ai.agent.name": "helper"}), tool(5, "search", 3, attributes={"gen_ai.agent.name": "helper"}))
+    run = told(
+        llm(4, 3, attributes={"gen_ai.agent.name": "helper"}),
+        tool(5, "search", 3, attributes={"gen_ai.agent.name": "helper"}),
+    )
     assert run.agents == ["helper"]
     assert (run.agent_of(4), run.agent_of(5)) == ("helper", "helper")
     assert run.parts()["helper"].llm_calls == 1
 
 
 def test_a_framework_step_inside_a_real_agent_is_no_agent_for_carrying_a_name(told):
-    run = told(agent(1, "triage", seconds=9), Draft(2, "middleware", 1, attributes={"gen_ai.agent.name": "plumbing"}), llm(3, 2))
+    run = told(
+        agent(1, "triage", seconds=9),
+        Draft(2, "middleware", 1, attributes={"gen_ai.agent.name": "plumbing"}),
+        llm(3, 2),
+    )
     assert run.agents == ["triage"]
     assert run.agent_of(3) == "triage"
 
 
 def test_nested_spans_of_one_name_are_one_invocation(told):
     run = told(
-        agent(1, "a", seconds=9), agent(2, "a", 1, seconds=8), Draft(3, "a", 2, attributes={"agent.name": "a"}, seconds=7), llm(4, 3)
+        agent(1, "a", seconds=9),
+        agent(2, "a", 1, seconds=8),
+        Draft(3, "a", 2, attributes={"agent.name": "a"}, seconds=7),
+        llm(4, 3),
     )
     assert run.parts()["a"].executions == 1
 
@@ -112,7 +131,10 @@ def test_the_same_agent_called_twice_is_two_invocations(told):
 def test_a_workflow_is_not_an_agent(told):
     """In the newest convention its name stands where an agent's stands otherwise."""
     root = Draft(
-        1, "invoke_workflow support", seconds=9, attributes={"gen_ai.operation.name": "invoke_workflow", "gen_ai.agent.name": "support"}
+        1,
+        "invoke_workflow support",
+        seconds=9,
+        attributes={"gen_ai.operation.name": "invoke_workflow", "gen_ai.agent.name": "support"},
     )
     run = told(root, agent(2, "triage", 1))
     assert run.agents == ["triage"]
@@ -159,15 +181,28 @@ def test_crewai_the_agent_is_the_graph_node_and_its_span_a_method(told):
 def test_openai_agents_a_root_of_kind_agent_without_a_name_is_the_run(told):
     kind = {"openinference.span.kind": "AGENT"}
     run = told(
-        Draft(1, "Agent workflow", seconds=9, attributes=kind), Draft(2, "Triage", 1, seconds=8, attributes=kind | {"agent.name": "Triage"})
+        Draft(1, "Agent workflow", seconds=9, attributes=kind),
+        Draft(2, "Triage", 1, seconds=8, attributes=kind | {"agent.name": "Triage"}),
     )
     assert run.agents == ["Triage"]
 
 
 def test_autogen_a_run_of_many_traces_joined_by_links_is_one_and_its_spans_are_the_messages(told):
     def process(trace, sender, recipient, at, links=()):
-        more = {"sender_agent_type": sender, "recipient_agent_type": recipient, "message": '{"content": "go on"}'}
-        return Draft(1, "autogen process", trace=trace, at=at, attributes=more, links=links, scope=("autogen-core", "0.7"))
+        more = {
+            "sender_agent_type": sender,
+            "recipient_agent_type": recipient,
+            "message": '{"content": "go on"}',
+        }
+        return Draft(
+            1,
+            "autogen process",
+            trace=trace,
+            at=at,
+            attributes=more,
+            links=links,
+            scope=("autogen-core", "0.7"),
+        )
 
     run = told(
         agent(2, "Planner", 1, trace=1, seconds=0.5, scope=("autogen-core", "0.7")),
@@ -181,13 +216,28 @@ def test_autogen_a_run_of_many_traces_joined_by_links_is_one_and_its_spans_are_t
 
 
 def test_vercel_an_agent_is_the_function_that_calls_a_model(told):
-    outer = {"ai.operationId": "ai.generateText", "ai.telemetry.functionId": "research", "ai.usage.inputTokens": 9, "ai.usage.outputTokens": 1}
+    outer = {
+        "ai.operationId": "ai.generateText",
+        "ai.telemetry.functionId": "research",
+        "ai.usage.inputTokens": 9,
+        "ai.usage.outputTokens": 1,
+    }
     inner = {"ai.operationId": "ai.generateText.doGenerate", "ai.model.id": "gpt-4o-mini", "gen_ai.usage.input_tokens": 9,
              "gen_ai.usage.output_tokens": 1, "ai.telemetry.functionId": "research"}  # fmt: skip
     run = told(
         Draft(1, "ai.generateText research", seconds=9, attributes=outer),
         Draft(2, "ai.generateText.doGenerate", 1, seconds=5, attributes=inner),
-        Draft(3, "ai.toolCall", 1, at=6, attributes={"ai.operationId": "ai.toolCall", "ai.toolCall.name": "search", "ai.toolCall.id": "c1"}),
+        Draft(
+            3,
+            "ai.toolCall",
+            1,
+            at=6,
+            attributes={
+                "ai.operationId": "ai.toolCall",
+                "ai.toolCall.name": "search",
+                "ai.toolCall.id": "c1",
+            },
+        ),
     )
     assert run.agents == ["research"]
     assert (run.task.token_usage, run.task.llm_calls, run.task.tool_calls) == (10, 1, 1)
@@ -212,7 +262,14 @@ def test_strands_and_others_a_framework_in_the_place_of_the_provider_is_none_on_
 def test_values_come_as_arrays_and_as_json_strings_of_arrays(told):
     run = told(
         llm(1, attributes={"gen_ai.response.finish_reasons": ["stop"]}),
-        llm(2, trace=2, attributes={"gen_ai.response.finish_reasons": '["stop"]', "server.address": "https://api.example.org/v1"}),
+        llm(
+            2,
+            trace=2,
+            attributes={
+                "gen_ai.response.finish_reasons": '["stop"]',
+                "server.address": "https://api.example.org/v1",
+            },
+        ),
     )
     assert [task.status for task in run.tasks] == ["completed", "completed"]
 
@@ -220,7 +277,10 @@ def test_values_come_as_arrays_and_as_json_strings_of_arrays(told):
 def test_a_span_that_lost_its_oldest_attributes_is_still_what_the_rest_says(told):
     """SDKs keep 128 attributes: kind, model and agent go first."""
     flattened = {f"llm.input_messages.{number}.message.role": "user" for number in range(60)}
-    run = told(agent(1, "a", seconds=5), Draft(2, "ChatOpenAI", 1, attributes=flattened | {"llm.token_count.prompt": 11}))
+    run = told(
+        agent(1, "a", seconds=5),
+        Draft(2, "ChatOpenAI", 1, attributes=flattened | {"llm.token_count.prompt": 11}),
+    )
     assert run.task.input_tokens == 11
     assert run.agent_of(2) == "a"
 
@@ -233,7 +293,12 @@ def test_a_span_that_lost_its_oldest_attributes_is_still_what_the_rest_says(told
     [
         (lambda: [tool(3, "search", 2), tool(4, "fetch", 2), llm(5, 2)], "execution"),
         (lambda: [llm(3, 2), llm(4, 2), llm(5, 2), tool(6, "search", 2)], "reasoning"),
-        (lambda: [Draft(3, "lookup", 2, attributes={"openinference.span.kind": "RETRIEVER"})] + [llm(4, 2)], "analysis"),
+        (
+            lambda: (
+                [Draft(3, "lookup", 2, attributes={"openinference.span.kind": "RETRIEVER"})] + [llm(4, 2)]
+            ),
+            "analysis",
+        ),
         (lambda: [tool(3, "ask_b", 2, seconds=5), agent(4, "b", 3, seconds=4)], "coordination"),
     ],
 )

@@ -11,7 +11,9 @@ from tests.otlp import Draft, agent, failing, llm, tool, workflow
 
 def contents() -> list:
     db.session.commit()
-    return [message.content for message in db.session.scalars(select(Message).order_by(Message.at, Message.id))]
+    return [
+        message.content for message in db.session.scalars(select(Message).order_by(Message.at, Message.id))
+    ]
 
 
 def test_an_agent_called_through_a_tool_is_a_request_and_a_response(told):
@@ -31,14 +33,20 @@ def test_an_agent_called_through_a_tool_is_a_request_and_a_response(told):
 
 def test_an_agent_inside_an_agent_is_a_delegation_without_any_tool(told):
     run = told(
-        agent(1, "lead", seconds=9), agent(2, "helper", 1, at=1, attributes={"input.value": "why?", "output.value": "because"}), llm(3, 2, at=1)
+        agent(1, "lead", seconds=9),
+        agent(2, "helper", 1, at=1, attributes={"input.value": "why?", "output.value": "because"}),
+        llm(3, 2, at=1),
     )
     assert run.messages == [("lead", "helper", "request"), ("helper", "lead", "response")]
     assert contents() == [{"text": "why?"}, {"text": "because"}]
 
 
 def test_a_delegation_that_failed_is_answered_by_an_error(told):
-    run = told(agent(1, "lead", seconds=9), tool(2, "ask_helper", 1, seconds=5), agent(3, "helper", 2, seconds=3, **failing("E", "no luck")))
+    run = told(
+        agent(1, "lead", seconds=9),
+        tool(2, "ask_helper", 1, seconds=5),
+        agent(3, "helper", 2, seconds=3, **failing("E", "no luck")),
+    )
     assert run.messages == [("lead", "helper", "request"), ("helper", "lead", "error")]
     assert contents()[1] == {"text": "no luck"}
     assert run.task.status == "completed"
@@ -59,7 +67,14 @@ def test_a_hand_off_that_is_in_an_argument_or_comes_next_names_its_agent_too(tol
     run = told(
         workflow(1, "flow", seconds=60),
         agent(2, "a", 1, at=0, seconds=5),
-        tool(3, "delegate_work_to_coworker", 2, at=1, seconds=0.5, attributes={"gen_ai.tool.call.arguments": json.dumps({"coworker": "b"})}),
+        tool(
+            3,
+            "delegate_work_to_coworker",
+            2,
+            at=1,
+            seconds=0.5,
+            attributes={"gen_ai.tool.call.arguments": json.dumps({"coworker": "b"})},
+        ),
         agent(4, "b", 1, at=6, seconds=5),
         tool(5, "handoff", 4, at=7, seconds=0.5),
         agent(6, "c", 1, at=12, seconds=5),
@@ -68,13 +83,22 @@ def test_a_hand_off_that_is_in_an_argument_or_comes_next_names_its_agent_too(tol
 
 
 def test_a_hand_off_to_a_person_is_none(told):
-    run = told(agent(1, "a", seconds=9), tool(2, "transfer_to_human", 1), tool(3, "escalate_to_customer", 1, at=2))
+    run = told(
+        agent(1, "a", seconds=9), tool(2, "transfer_to_human", 1), tool(3, "escalate_to_customer", 1, at=2)
+    )
     assert run.messages == []
     assert run.task.tool_calls == 2
 
 
 def test_a_hand_off_seen_as_tool_span_as_model_answer_and_as_caller_is_told_once(told):
-    answer = json.dumps([{"role": "assistant", "parts": [{"type": "tool_call", "id": "c1", "name": "transfer_to_b", "arguments": {}}]}])
+    answer = json.dumps(
+        [
+            {
+                "role": "assistant",
+                "parts": [{"type": "tool_call", "id": "c1", "name": "transfer_to_b", "arguments": {}}],
+            }
+        ]
+    )
     run = told(
         workflow(1, "flow", seconds=30),
         agent(2, "a", 1, seconds=5),
@@ -88,14 +112,24 @@ def test_a_hand_off_seen_as_tool_span_as_model_answer_and_as_caller_is_told_once
 
 
 def test_a_hand_off_of_which_only_the_models_answer_tells(told):
-    answer = json.dumps([{"role": "assistant", "parts": [{"type": "tool_call", "name": "transfer_to_b", "arguments": "{}"}]}])
-    run = told(workflow(1, "flow", seconds=30), agent(2, "a", 1), llm(3, 2, attributes={"gen_ai.output.messages": answer}), agent(4, "b", 1, at=5))
+    answer = json.dumps(
+        [{"role": "assistant", "parts": [{"type": "tool_call", "name": "transfer_to_b", "arguments": "{}"}]}]
+    )
+    run = told(
+        workflow(1, "flow", seconds=30),
+        agent(2, "a", 1),
+        llm(3, 2, attributes={"gen_ai.output.messages": answer}),
+        agent(4, "b", 1, at=5),
+    )
     assert run.requests == [("a", "b")]
 
 
 def test_an_agent_that_names_its_caller(told):
     run = told(
-        workflow(1, "flow", seconds=30), agent(2, "a", 1), agent(3, "b", 1, at=3, attributes={"graph.node.parent_id": "a"}), llm(4, 3, at=3)
+        workflow(1, "flow", seconds=30),
+        agent(2, "a", 1),
+        agent(3, "b", 1, at=3, attributes={"graph.node.parent_id": "a"}),
+        llm(4, 3, at=3),
     )
     assert run.requests == [("a", "b")]
 
@@ -128,7 +162,12 @@ def test_messages_that_a_runtime_carries(told):
 
 def test_one_message_to_several_is_a_broadcast_told_once(told):
     def carried(id, recipient):
-        more = {"sender_agent_type": "a", "recipient_agent_type": recipient, "message": "all", "message_context": '{"message_id": "m1"}'}
+        more = {
+            "sender_agent_type": "a",
+            "recipient_agent_type": recipient,
+            "message": "all",
+            "message_context": '{"message_id": "m1"}',
+        }
         return Draft(id, "process", 1, at=id, attributes=more)
 
     run = told(
@@ -143,7 +182,11 @@ def test_one_message_to_several_is_a_broadcast_told_once(told):
 def test_a_message_of_88000_characters_is_kept_where_it_belongs(told):
     """The row holds the beginning with a mark; the span holds all of it."""
     long = "lorem " * 15_000
-    run = told(agent(1, "a", seconds=9), agent(2, "b", 1, attributes={"input.value": long, "output.value": "done"}), llm(3, 2))
+    run = told(
+        agent(1, "a", seconds=9),
+        agent(2, "b", 1, attributes={"input.value": long, "output.value": "done"}),
+        llm(3, 2),
+    )
     first, last = contents()
     assert first == {"text": long[: 64 * 1024], "truncated": True}
     assert last == {"text": "done"}

@@ -20,7 +20,11 @@ EXAMPLES = settings(
     deadline=None,
     derandomize=True,
     database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+    suppress_health_check=[
+        HealthCheck.function_scoped_fixture,
+        HealthCheck.too_slow,
+        HealthCheck.data_too_large,
+    ],
 )
 
 
@@ -166,7 +170,10 @@ def test_a_run_that_becomes_none_leaves_nothing_behind(world: World):
 
 def test_links_past_the_limit_split_a_run_and_lose_none_of_it(world: World, monkeypatch):
     monkeypatch.setattr(read, "LARGEST_GROUP", 4)
-    drafts = [llm(1, trace=number, tokens=(number, 1), links=((number - 1, 1),) if number > 1 else ()) for number in range(1, 8)]
+    drafts = [
+        llm(1, trace=number, tokens=(number, 1), links=((number - 1, 1),) if number > 1 else ())
+        for number in range(1, 8)
+    ]
     for draft in drafts:
         world.send(draft)
         world.project()
@@ -180,7 +187,10 @@ def test_links_past_the_limit_split_a_run_and_lose_none_of_it(world: World, monk
 
 def test_a_large_run_is_written_in_portions(world: World, monkeypatch):
     monkeypatch.setattr(project_module, "ROWS_A_TRANSACTION", 7)
-    drafts = [workflow(1, "large", seconds=99), *(agent(number, f"a{number % 3}", 1, at=number) for number in range(2, 30))]
+    drafts = [
+        workflow(1, "large", seconds=99),
+        *(agent(number, f"a{number % 3}", 1, at=number) for number in range(2, 30)),
+    ]
     drafts += [llm(number + 100, number, at=number) for number in range(2, 30)]
     for start in range(0, len(drafts), 9):
         world.send(*drafts[start : start + 9])
@@ -195,7 +205,10 @@ def test_a_large_run_is_written_in_portions(world: World, monkeypatch):
 @pytest.mark.parametrize("killed_after", range(8))
 def test_a_worker_that_dies_between_portions_leaves_no_trace_of_it(world: World, monkeypatch, killed_after):
     """What was written ahead is compared with the next time, and not inserted again."""
-    drafts = [workflow(1, "large", seconds=99), *(agent(number, f"a{number % 3}", 1, at=number) for number in range(2, 12))]
+    drafts = [
+        workflow(1, "large", seconds=99),
+        *(agent(number, f"a{number % 3}", 1, at=number) for number in range(2, 12)),
+    ]
     drafts += [llm(number + 100, number, at=number) for number in range(2, 12)]
     more = [llm(300, 2, at=3), agent(301, "a0", 2, at=2.5), llm(302, 301, at=3, seconds=0.1)]
     world.send(*drafts, *more)

@@ -59,7 +59,9 @@ def test_a_trace_that_throws_is_set_aside_with_its_reason_and_the_rest_goes_on(w
     assert found[1][1] is None
 
 
-def test_a_trace_that_was_set_aside_waits_for_new_spans_and_gets_another_chance(world, poison, worker, time, caplog):
+def test_a_trace_that_was_set_aside_waits_for_new_spans_and_gets_another_chance(
+    world, poison, worker, time, caplog
+):
     with caplog.at_level(logging.CRITICAL):
         world.send(agent(1, "a", trace=2))
         world.project()
@@ -155,7 +157,9 @@ def test_a_busy_database_costs_no_attempt_and_leaves_nothing_taken(world, monkey
     assert len(tasks(world)) == 3
 
 
-def test_what_workers_die_over_is_taken_alone_and_given_up_after_some_deaths(world, time, monkeypatch, poison):
+def test_what_workers_die_over_is_taken_alone_and_given_up_after_some_deaths(
+    world, time, monkeypatch, poison
+):
     """The trace that kills takes no other with it, although all were claimed together at first."""
 
     class Died(BaseException):
@@ -250,5 +254,8 @@ def test_owners_share_workers_and_nothing_else(world, bob, poison, caplog):
     assert world.sql("SELECT tokenUsage FROM tasks WHERE userId=:owner") == [(15,)]
     assert other.sql("SELECT tokenUsage FROM tasks WHERE userId=:owner") == [(2,)]
     assert marks(other) == {}
-    ids = {world.sql("SELECT id FROM tasks WHERE userId=:owner")[0], other.sql("SELECT id FROM tasks WHERE userId=:owner")[0]}
+    ids = {
+        world.sql("SELECT id FROM tasks WHERE userId=:owner")[0],
+        other.sql("SELECT id FROM tasks WHERE userId=:owner")[0],
+    }
     assert len(ids) == 2

@@ -82,7 +82,9 @@ def swarm(rng: random.Random) -> list[Draft]:
             agent(2, "triage", 1, trace=trace, at=at, seconds=8),
             llm(3, 2, trace=trace, at=at + 1),
             tool(4, "transfer_to_billing", 2, trace=trace, at=at + 2),
-            agent(5, "billing", 4, trace=trace, at=at + 2, seconds=0.5, **(failing() if number % 4 == 0 else {})),
+            agent(
+                5, "billing", 4, trace=trace, at=at + 2, seconds=0.5, **(failing() if number % 4 == 0 else {})
+            ),
             llm(6, 5, trace=trace, at=at + 2, seconds=0.2),
         ]
     for number in range(6):
@@ -92,7 +94,9 @@ def swarm(rng: random.Random) -> list[Draft]:
         for place, member in enumerate(members):
             links = ((members[place - 1], 1),) if place else ()
             drafts += [
-                agent(1, f"peer {place % 2}", trace=member, at=place, links=links, service=f"peers {number % 2}"),
+                agent(
+                    1, f"peer {place % 2}", trace=member, at=place, links=links, service=f"peers {number % 2}"
+                ),
                 llm(2, 1, trace=member, at=place, service=f"peers {number % 2}"),
             ]
     return drafts
@@ -114,7 +118,13 @@ def test_contents_that_contradict_each_other_at_the_same_moment(world: World, se
     """All senders fight for the same few spans; the content that wins is the same every time."""
     rng = random.Random(seed)
     drafts = [
-        agent(number % 5 + 1, f"agent {number}", 1 if number % 5 else 0, seconds=1 + number % 3, trace=number % 2 + 1)
+        agent(
+            number % 5 + 1,
+            f"agent {number}",
+            1 if number % 5 else 0,
+            seconds=1 + number % 3,
+            trace=number % 2 + 1,
+        )
         for number in range(30)
     ]
     world.send(*drafts)

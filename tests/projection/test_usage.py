@@ -8,11 +8,18 @@ from tests.otlp import Draft, agent, failing, llm, tool, workflow
 
 def test_an_agent_that_repeats_the_sum_of_its_calls_counts_nothing_of_its_own(told):
     run = told(
-        agent(1, "a", seconds=9, attributes={"gen_ai.usage.input_tokens": 30, "gen_ai.usage.output_tokens": 10}),
+        agent(
+            1, "a", seconds=9, attributes={"gen_ai.usage.input_tokens": 30, "gen_ai.usage.output_tokens": 10}
+        ),
         llm(2, 1, tokens=(10, 5), at=1),
         llm(3, 1, tokens=(20, 5), at=3),
     )
-    assert (run.task.input_tokens, run.task.output_tokens, run.task.token_usage, run.task.llm_calls) == (30, 10, 40, 2)
+    assert (run.task.input_tokens, run.task.output_tokens, run.task.token_usage, run.task.llm_calls) == (
+        30,
+        10,
+        40,
+        2,
+    )
     assert [metric.token_usage for metric in run.metrics] == [15, 25]
     assert run.parts()["a"].input_tokens == 30
 
@@ -20,13 +27,20 @@ def test_an_agent_that_repeats_the_sum_of_its_calls_counts_nothing_of_its_own(to
 @pytest.mark.parametrize(("inner", "outer"), [((10, 5), (10, 5)), ((10, 5), None), (None, (10, 5))])
 def test_a_call_traced_twice_is_one_call(told, inner, outer):
     """A framework's span around the span of the client that it calls; the usage on either or both."""
-    run = told(llm(1, tokens=outer, seconds=3), llm(2, 1, tokens=inner, seconds=2, attributes={"openinference.span.kind": "LLM"}))
+    run = told(
+        llm(1, tokens=outer, seconds=3),
+        llm(2, 1, tokens=inner, seconds=2, attributes={"openinference.span.kind": "LLM"}),
+    )
     assert (run.task.token_usage, run.task.llm_calls) == (15, 1)
     assert [metric.token_usage for metric in run.metrics] == [15]
 
 
 def test_a_call_that_starts_an_agent_is_a_call_of_its_own(told):
-    run = told(llm(1, tokens=(1, 1), seconds=9), agent(2, "inner", 1, seconds=5), llm(3, 2, tokens=(10, 5), seconds=1))
+    run = told(
+        llm(1, tokens=(1, 1), seconds=9),
+        agent(2, "inner", 1, seconds=5),
+        llm(3, 2, tokens=(10, 5), seconds=1),
+    )
     assert run.task.llm_calls == 2
 
 
@@ -50,7 +64,11 @@ def test_a_total_without_its_parts_counts_as_total(told):
         {"ai.usage.promptTokens": 7, "ai.usage.completionTokens": 3},
         {"ai.usage.inputTokens": 7.0, "ai.usage.outputTokens": "3"},
         # newest first, old beside it
-        {"gen_ai.usage.input_tokens": 7, "gen_ai.usage.prompt_tokens": 700, "gen_ai.usage.completion_tokens": 3},
+        {
+            "gen_ai.usage.input_tokens": 7,
+            "gen_ai.usage.prompt_tokens": 700,
+            "gen_ai.usage.completion_tokens": 3,
+        },
     ],
 )
 def test_each_conventions_words_for_tokens_are_understood(told, attributes):
@@ -65,15 +83,26 @@ def test_cached_tokens_are_part_of_the_input_and_not_added(told):
 
 def test_a_failed_call_has_measured_nothing(told):
     """Zeros on a failed call are no measurement; the call itself counts."""
-    run = told(agent(1, "a", seconds=5), llm(2, 1, tokens=(0, 0), **failing()), llm(3, 1, tokens=None, at=2, **failing()))
+    run = told(
+        agent(1, "a", seconds=5),
+        llm(2, 1, tokens=(0, 0), **failing()),
+        llm(3, 1, tokens=None, at=2, **failing()),
+    )
     assert (run.task.token_usage, run.task.estimated_cost, run.task.llm_calls) == (None, None, 2)
-    assert [(metric.token_usage, metric.estimated_cost, metric.success_flag) for metric in run.metrics] == [(None, None, False)] * 2
+    assert [(metric.token_usage, metric.estimated_cost, metric.success_flag) for metric in run.metrics] == [
+        (None, None, False)
+    ] * 2
 
 
 def test_a_run_without_usage_has_unknown_tokens_and_cost(told):
     run = told(agent(1, "a"), tool(2, "search", 1))
     task = run.task
-    assert (task.token_usage, task.input_tokens, task.output_tokens, task.estimated_cost) == (None, None, None, None)
+    assert (task.token_usage, task.input_tokens, task.output_tokens, task.estimated_cost) == (
+        None,
+        None,
+        None,
+        None,
+    )
     assert run.parts()["a"].estimated_cost is None
     assert run.metrics == []
 
@@ -93,11 +122,15 @@ def test_cost_is_the_clients_where_it_says_so(told):
     assert run.task.estimated_cost == run.parts()["a"].estimated_cost == 0.875
 
 
-def test_cost_is_the_price_librarys_where_the_client_says_nothing_and_unknown_for_a_model_without_a_price(told):
+def test_cost_is_the_price_librarys_where_the_client_says_nothing_and_unknown_for_a_model_without_a_price(
+    told,
+):
     run = told(
         agent(1, "a", seconds=9),
         llm(2, 1, tokens=(1_000_000, 1_000_000), at=1),
-        llm(3, 1, at=2, attributes={"gen_ai.request.model": "home-grown-7b", "gen_ai.provider.name": "garage"}),
+        llm(
+            3, 1, at=2, attributes={"gen_ai.request.model": "home-grown-7b", "gen_ai.provider.name": "garage"}
+        ),
     )
     assert [metric.estimated_cost for metric in run.metrics] == [pytest.approx(0.75), None]
     assert run.task.estimated_cost == pytest.approx(0.75)
@@ -112,7 +145,14 @@ def test_a_cost_that_is_none_is_not_the_clients_word(told, cost):
 def test_the_model_of_a_call_is_the_one_that_answered(told):
     run = told(
         llm(1, trace=1, attributes={"gen_ai.response.model": "gpt-4o-mini-2024-07-18"}),
-        llm(2, trace=2, at=1, tokens=None, attributes={"gen_ai.request.model": "", "llm.invocation_parameters": '{"model": "asked-for"}'}, **failing()),
+        llm(
+            2,
+            trace=2,
+            at=1,
+            tokens=None,
+            attributes={"gen_ai.request.model": "", "llm.invocation_parameters": '{"model": "asked-for"}'},
+            **failing(),
+        ),
     )
     assert [metric.model for metric in run.metrics] == ["gpt-4o-mini-2024-07-18", "asked-for"]
 
@@ -130,5 +170,8 @@ def test_usage_goes_to_the_agent_that_made_the_call(told):
     parts = run.parts()
     assert (parts["lead"].input_tokens, parts["helper"].input_tokens) == (101, 10)
     assert (parts["lead"].llm_calls, parts["helper"].llm_calls) == (2, 1)
-    assert {run.names[metric.agent_id]: metric.input_tokens for metric in run.metrics} == {"lead": 100, "helper": 10}
+    assert {run.names[metric.agent_id]: metric.input_tokens for metric in run.metrics} == {
+        "lead": 100,
+        "helper": 10,
+    }
     assert all(isinstance(metric, Metric) and metric.task_id == run.task.id for metric in run.metrics)

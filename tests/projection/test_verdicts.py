@@ -80,13 +80,21 @@ def test_the_last_top_level_agent_decides_not_the_last_span(told):
 
 def test_an_exception_event_is_not_an_error(told):
     """LangGraph hands over by raising; the span's status says that all is well."""
-    steer = (("exception", {"exception.type": "langgraph.errors.ParentCommand", "exception.message": "goto"}),)
-    run = told(agent(1, "a", seconds=9, status="ok", events=steer), tool(2, "transfer_to_b", 1, status="ok", events=steer))
+    steer = (
+        ("exception", {"exception.type": "langgraph.errors.ParentCommand", "exception.message": "goto"}),
+    )
+    run = told(
+        agent(1, "a", seconds=9, status="ok", events=steer),
+        tool(2, "transfer_to_b", 1, status="ok", events=steer),
+    )
     assert (run.task.status, run.task.error_count) == ("completed", 0)
 
 
 def test_an_exception_by_which_a_framework_steers_is_not_an_error_even_with_an_error_status(told):
-    run = told(agent(1, "a", seconds=9), tool(2, "transfer_to_b", 1, **failing("langgraph.errors.ParentCommand", "goto")))
+    run = told(
+        agent(1, "a", seconds=9),
+        tool(2, "transfer_to_b", 1, **failing("langgraph.errors.ParentCommand", "goto")),
+    )
     assert (run.task.status, run.task.error_count) == ("completed", 0)
 
 
@@ -103,10 +111,17 @@ def test_one_failure_is_told_once_at_its_deepest_cause_with_the_agent_above_it(t
     task = run.task
     assert (task.status, task.error_count) == ("failed", 1)
     assert run.blamed == ("helper", "chat gpt-4o-mini")
-    assert (task.error_type, task.error_message) == ("openai.InternalServerError", "500 from the model server")
+    assert (task.error_type, task.error_message) == (
+        "openai.InternalServerError",
+        "500 from the model server",
+    )
     (alert,) = run.alerts
     assert alert.title == "helper: chat gpt-4o-mini failed with openai.InternalServerError"
-    assert (alert.alert_type, alert.severity, alert.related_agent_id) == ("agent_failure", "critical", task.failed_agent_id)
+    assert (alert.alert_type, alert.severity, alert.related_agent_id) == (
+        "agent_failure",
+        "critical",
+        task.failed_agent_id,
+    )
 
 
 def test_an_earlier_error_that_was_handled_is_not_blamed_for_the_failure(told):
@@ -143,7 +158,10 @@ def test_the_words_of_an_error_come_from_the_event_the_attribute_or_the_status(t
     for number, (fields, wanted) in enumerate(
         [
             (failing("ValueError", "it broke"), ("ValueError", "it broke")),
-            ({"status": "error", "message": "said so", "attributes": {"error.type": "timeout"}}, ("timeout", "said so")),
+            (
+                {"status": "error", "message": "said so", "attributes": {"error.type": "timeout"}},
+                ("timeout", "said so"),
+            ),
             ({"status": "error", "message": "only this"}, (None, "only this")),
             ({"status": "error", "attributes": {"exception.message": "there"}}, (None, "there")),
         ],
@@ -178,7 +196,9 @@ def test_a_run_that_falls_silent_times_out_and_says_so_once(told, time, sweep):
         run = told()
     assert run.task.status == "timeout"
     assert [alert.alert_type for alert in run.alerts] == ["task_timeout"]
-    assert [log.message for log in run.logs if log.event_type == "state_change"] == ["Run timed out, last sign of it after 1.0s"]
+    assert [log.message for log in run.logs if log.event_type == "state_change"] == [
+        "Run timed out, last sign of it after 1.0s"
+    ]
 
 
 def test_each_arrival_puts_the_time_out_off(told, time, sweep):
@@ -296,7 +316,9 @@ def test_anything_that_has_spans_has_a_run(told):
     assert (run.task.name, run.task.status, run.task.span_count) == ("GET /cart", "completed", 2)
 
 
-def test_history_is_written_when_a_run_ends_and_rewritten_when_it_turns_out_otherwise(told, sender, time, sweep):
+def test_history_is_written_when_a_run_ends_and_rewritten_when_it_turns_out_otherwise(
+    told, sender, time, sweep
+):
     from sqlalchemy import select
 
     from swarm_ui.tasks.models import ExecutionHistory

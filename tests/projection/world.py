@@ -20,7 +20,16 @@ DERIVED = (
 )  # fmt: skip
 APPENDED = ("payload_blocks", "resources", "log_records", "trace_dirty", "metric_points", "space_versions")
 # When a row was written or its data arrived, and where its bytes lie, may differ.
-ARRIVAL = {"createdAt", "updatedAt", "arrivedAt", "lastProgressAt", "resolvedAt", "lastSeenAt", "payload", "resources"}
+ARRIVAL = {
+    "createdAt",
+    "updatedAt",
+    "arrivedAt",
+    "lastProgressAt",
+    "resolvedAt",
+    "lastSeenAt",
+    "payload",
+    "resources",
+}
 SURROGATE = {"spans": {"id"}}
 
 
@@ -67,7 +76,9 @@ class World:
         return self.rows()
 
     def summarise(self) -> None:
-        summaries.refresh(self.engine, summaries.all_agents(self.engine), summaries.all_workflows(self.engine))
+        summaries.refresh(
+            self.engine, summaries.all_agents(self.engine), summaries.all_workflows(self.engine)
+        )
 
     def rows(self) -> dict[str, list[Any]]:
         """Every derived row as a sorted list of its columns."""
@@ -85,7 +96,9 @@ class World:
 
     def sql(self, statement: str, **values: Any) -> list[Any]:
         with self.engine.connect() as connection:
-            return [tuple(row) for row in connection.execute(text(statement), values | {"owner": self.owner_id})]
+            return [
+                tuple(row) for row in connection.execute(text(statement), values | {"owner": self.owner_id})
+            ]
 
     def change(self, statement: str, **values: Any) -> int:
         with self.engine.begin() as connection:
@@ -96,10 +109,14 @@ class World:
         with self.engine.begin() as connection:
             for table in (*DERIVED, *APPENDED):
                 owner = "ownerId" if table == "space_versions" else "userId"
-                connection.execute(text(f"DELETE FROM {table} WHERE {owner}=:owner"), {"owner": self.owner_id})
+                connection.execute(
+                    text(f"DELETE FROM {table} WHERE {owner}=:owner"), {"owner": self.owner_id}
+                )
 
 
-def differences(one: dict[str, list[Any]], other: dict[str, list[Any]], but: tuple[str, ...] = ()) -> list[str]:
+def differences(
+    one: dict[str, list[Any]], other: dict[str, list[Any]], but: tuple[str, ...] = ()
+) -> list[str]:
     """What two sets of derived rows do not have in common, in words."""
     said = []
     for table in set(DERIVED) - set(but):
@@ -118,7 +135,9 @@ def same(one: dict[str, list[Any]], other: dict[str, list[Any]], but: tuple[str,
 def each_alone(drafts: Iterable[Draft]) -> list[tuple[bytes, str]]:
     """A request for every span, in both encodings by turns."""
     kinds = [PROTOBUF, JSON]
-    return [(encoded(document(draft), kinds[place % 2]), kinds[place % 2]) for place, draft in enumerate(drafts)]
+    return [
+        (encoded(document(draft), kinds[place % 2]), kinds[place % 2]) for place, draft in enumerate(drafts)
+    ]
 
 
 def now_us() -> int:
