@@ -63,7 +63,7 @@ class Raw:
     def rows_in(
         self, statement: str, fixed: Sequence[Any], listed: Sequence[Any]
     ) -> Iterator[tuple[Any, ...]]:
-        """`statement` ends in `IN {}`; asks in portions that every database takes."""
+        """`statement` holds one `IN {}`; asks in portions that every database takes."""
         for start in range(0, len(listed), IN_LIST):
             part = listed[start : start + IN_LIST]
             marks = "(" + ",".join("?" * len(part)) + ")"

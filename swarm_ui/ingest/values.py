@@ -90,7 +90,7 @@ def readable(span_name: str) -> str:
 
 
 def without_uuid(name: str) -> str:
-    return c.UUID.sub("", name) if len(name) >= 32 else name
+    return c.UUID.sub("", name).strip() if len(name) >= 32 else name
 
 
 def opaque(name: str) -> bool:

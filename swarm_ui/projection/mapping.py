@@ -9,9 +9,9 @@ from typing import Any
 
 from swarm_ui import ids
 from swarm_ui.ingest.contents import stored
-from swarm_ui.ingest.conventions import GENERIC_NAME, UUID
+from swarm_ui.ingest.conventions import GENERIC_NAME
 from swarm_ui.ingest.identity import agent_id_of, workflow_id_of
-from swarm_ui.ingest.values import readable
+from swarm_ui.ingest.values import readable, without_uuid
 from swarm_ui.jsontext import clean_text, dumps
 from swarm_ui.projection import accounts, story
 from swarm_ui.projection.exchanges import Content, Exchange, find_exchanges
@@ -180,7 +180,7 @@ def _title(ordered: list[Node], root: Node, invocations: list[Invocation]) -> st
     if root.invocation is not None and root.invocation.node is root:
         return root.invocation.agent
     several = len({node.trace_id for node in ordered}) > 1
-    name = readable(root.name) or UUID.sub("", root.name) or root.name
+    name = readable(root.name) or without_uuid(root.name) or root.name
     if invocations and (several or GENERIC_NAME.match(name)) and root.kind == "step":
         first = invocations[0].agent
         return first if several else root.name

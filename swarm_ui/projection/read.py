@@ -89,7 +89,11 @@ def group_of(raw: Raw, owner_id: int, trace_id: str) -> list[str]:
     known = {trace_id}
     waiting = [trace_id]
     while waiting:
-        statement = "SELECT linkedTraceId FROM trace_links WHERE userId=? AND traceId IN {}"
+        # Enough to see that they are too many: something that everything links to has a hundred thousand of them.
+        most = len(known) + LARGEST_GROUP + 1
+        statement = (
+            f"SELECT DISTINCT linkedTraceId FROM trace_links WHERE userId=? AND traceId IN {{}} LIMIT {most}"
+        )
         found = {row[0] for row in raw.rows_in(statement, (owner_id,), waiting)} - known
         known |= found
         if len(known) > LARGEST_GROUP:

@@ -208,7 +208,7 @@ def test_nothing_acknowledged_is_lost_or_doubled_when_processes_are_killed(serve
     found = world.rows()
     traces = {row[0] for row in rows("SELECT DISTINCT traceId FROM spans")}
     with capsys.disabled():
-        print(
+        print(  # noqa: T201
             f"\n{len(acknowledged):,} spans of {len(traces):,} traces acknowledged over {len(killed)} kills ({', '.join(killed)}), "
             f"{sum(sender.repeated for sender in senders)} requests sent again; {len(acknowledged - set(stored))} lost, "
             f"{len(stored) - len(set(stored))} doubled; sent after {sent_at - began:.1f} s, settled {settled_at - sent_at:.1f} s later"

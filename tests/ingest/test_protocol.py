@@ -8,8 +8,6 @@ from datetime import timedelta
 from io import BytesIO
 
 import pytest
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from sqlalchemy import func, select
 
@@ -26,9 +24,6 @@ from tests.otlp import JSON, PROTOBUF, Draft, document, encoded, logs, metric, p
 
 ENCODINGS = pytest.mark.parametrize("encoding", [JSON, PROTOBUF], ids=["json", "protobuf"])
 SIGNALS = pytest.mark.parametrize("signal", ["traces", "logs", "metrics"])
-ANSWERS = dict(
-    traces=ExportTraceServiceResponse, logs=ExportLogsServiceResponse, metrics=ExportMetricsServiceResponse
-)
 
 
 @pytest.fixture(autouse=True)
@@ -185,12 +180,6 @@ def test_both_encodings_of_a_span_are_the_same_span(sender):
 
 
 # ── partial success ──
-
-
-BAD = {
-    "traces": {"traceId": "0" * 32, "spanId": span_id(1), "startTimeUnixNano": "1"},
-    "logs": {"timeUnixNano": "soon"},
-}
 
 
 @ENCODINGS

@@ -7,7 +7,15 @@ from hypothesis import strategies as st
 
 from tests.otlp import Draft, agent, failing, llm, tool, workflow
 
-NAMES = ("triage", "billing", "Research Agent", "research_agent", "agent", "planner ")
+NAMES = (
+    "triage",
+    "billing",
+    "Research Agent",
+    "research_agent",
+    "agent",
+    "planner ",
+    "run 0b6ff8bd-36a5-4c0e-9d1c-2f0f7a3e1d55",
+)
 _times = st.sampled_from([0.0, 0.0, 1.0, 1.5, 2.0, 3.0, 5.0])
 _lengths = st.sampled_from([0.0, 0.5, 1.0, 2.0, 4.0])
 _errors = st.sampled_from(
