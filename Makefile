@@ -19,7 +19,7 @@ run: install ## Start the server and the worker, and print where to go
 
 test: ## Run all tests, in a browser too; ARGS="-k alerts" goes to pytest
 	@scripts/install.sh requirements-dev.txt
-	@CHROMIUM="$$(scripts/browser.sh)" && export CHROMIUM && exec $(BIN)/python -m pytest $(ARGS)
+	@CHROMIUM="$$(scripts/browser.sh)" && export CHROMIUM && exec $(BIN)/python -m pytest --numprocesses auto --dist worksteal $(ARGS)
 
 lint: ## Check style and types
 	@scripts/install.sh requirements-dev.txt

@@ -4,11 +4,12 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import NoneType
 from typing import Annotated, Any, TypeVar
 
 from flask import Response, current_app, make_response, redirect, render_template, request
 from pydantic import BaseModel, StringConstraints, ValidationError
-from sqlalchemy import ColumnElement, Select, and_, or_
+from sqlalchemy import ColumnElement, Select, or_
 from sqlalchemy.orm import InstrumentedAttribute
 
 from swarm_ui.errors import Refused
@@ -81,17 +82,16 @@ def keyset(
     ascending: bool = False,
 ) -> Slice:
     """One page of `statement` ordered by (at, id), newest first unless `ascending`; `at` and `row_id` must be among its columns
-    or attributes of its entity.
+    or attributes of its entity. Rows without a time come last, or first where `ascending`, as databases order them.
 
     The condition is the expanded form, `at <= x AND (at < x OR id < y)`: MySQL and MariaDB do not use an index for row values.
     """
-    if cursor:
-        seen_at, seen_id = read_cursor(cursor)
-        if isinstance(at.type, UTCTime) != isinstance(seen_at, datetime):
-            raise Refused(422, "cursor: not one that this list gave out", fields={"cursor": "unknown cursor"})
-        statement = statement.where(_after(at, row_id, seen_at, seen_id, ascending))
     order = (at.asc(), row_id.asc()) if ascending else (at.desc(), row_id.desc())
-    rows = db.session.execute(statement.order_by(*order).limit(limit + 1)).all()
+    statement = statement.order_by(*order)
+    rows: list[Any] = []
+    for condition in _still_to_come(at, row_id, cursor, ascending):
+        if len(rows) <= limit:
+            rows += db.session.execute(statement.where(*condition).limit(limit + 1 - len(rows))).all()
     single = len(rows) > 0 and len(rows[0]) == 1
     items = [row[0] for row in rows] if single else rows
     more = len(items) > limit
@@ -99,10 +99,21 @@ def keyset(
     return Slice(items, make_cursor(getattr(items[-1], at.key), getattr(items[-1], row_id.key)) if more else None)
 
 
-def _after(at: Any, row_id: Any, seen_at: Any, seen_id: str, ascending: bool) -> ColumnElement[bool]:
+def _still_to_come(at: Any, row_id: Any, cursor: str | None, ascending: bool) -> list[tuple[ColumnElement[bool], ...]]:
+    """What is left after the cursor, in stretches that an index answers each: the rest of those with a time, and those without."""
+    if not cursor:
+        return [()]
+    seen_at, seen_id = read_cursor(cursor)
+    nullable = getattr(at, "nullable", False)
+    wanted_type = isinstance(seen_at, datetime) == isinstance(at.type, UTCTime)
+    if not (wanted_type if seen_at is not None else nullable):
+        raise Refused(422, "cursor: not one that this list gave out", fields={"cursor": "unknown cursor"})
+    beyond = row_id > seen_id if ascending else row_id < seen_id
+    if seen_at is None:
+        return [(at.is_(None), beyond), *([(at.is_not(None),)] if ascending else [])]
     if ascending:
-        return and_(at >= seen_at, or_(at > seen_at, row_id > seen_id))
-    return and_(at <= seen_at, or_(at < seen_at, row_id < seen_id))
+        return [(at >= seen_at, or_(at > seen_at, beyond))]
+    return [(at <= seen_at, or_(at < seen_at, beyond)), *([(at.is_(None),)] if nullable else [])]
 
 
 def make_cursor(at: Any, row_id: str) -> str:
@@ -114,7 +125,7 @@ def read_cursor(cursor: str) -> tuple[Any, str]:
     """What `make_cursor` packed; raises Refused 422 on anything else."""
     try:
         at, row_id = loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if not isinstance(row_id, str) or not row_id.isascii() or not isinstance(at, (str, int, float)):
+        if not isinstance(row_id, str) or not row_id.isascii() or not isinstance(at, (str, int, float, NoneType)):
             raise ValueError
         if isinstance(at, str):
             moment = datetime.fromisoformat(at)

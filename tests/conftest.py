@@ -1,6 +1,7 @@
 """Fixtures: an app on an empty database, people and their clients, a page reader, a statement recorder.
 
-The suite runs on SQLite, and on MySQL or MariaDB where TEST_DATABASE_URL names an empty database that it may use.
+The suite runs on SQLite, and on MySQL or MariaDB where TEST_DATABASE_URL names an empty database that it may use; several processes
+(`pytest -n`) make one beside it each.
 """
 
 import os
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskCliRunner, FlaskClient
-from sqlalchemy import event, text
+from sqlalchemy import create_engine, event, make_url, text
 
 from swarm_ui import clock, config, create_app
 from swarm_ui.extensions import db
@@ -24,6 +25,11 @@ from tests.pages import Page
 NOW = datetime(2026, 11, 17, 3, 12, 40, tzinfo=UTC)
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 TEST_DATABASE_URL = os.environ.get("TEST_DATABASE_URL")
+WORKER = os.environ.get("PYTEST_XDIST_WORKER")
+if TEST_DATABASE_URL and WORKER:
+    shared_url = make_url(TEST_DATABASE_URL)
+    own_url = shared_url.set(database=f"{shared_url.database}_{WORKER}")
+    TEST_DATABASE_URL = os.environ["TEST_DATABASE_URL"] = own_url.render_as_string(hide_password=False)
 
 
 class Clock:
@@ -78,7 +84,26 @@ def empty_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def mysql_tables() -> str | None:
+def own_database() -> Iterator[None]:
+    """The database of this process, where there are several."""
+    if not (TEST_DATABASE_URL and WORKER):
+        yield
+        return
+    engine = create_engine(shared_url.set(drivername="mysql+pymysql"), isolation_level="AUTOCOMMIT")
+    drop = text(f"DROP DATABASE IF EXISTS `{own_url.database}`")
+    with engine.connect() as connection:
+        connection.execute(drop)
+        connection.execute(
+            text(f"CREATE DATABASE `{own_url.database}` CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
+        )
+    yield
+    with engine.connect() as connection:
+        connection.execute(drop)
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def mysql_tables(own_database: None) -> str | None:
     """The tables in TEST_DATABASE_URL, made by the migrations once; each test empties those that it used."""
     if not TEST_DATABASE_URL:
         return None

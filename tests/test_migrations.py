@@ -39,7 +39,7 @@ LONGEST_ROW = 65_535
 
 
 @pytest.fixture
-def empty(tmp_path) -> Iterator:
+def empty(tmp_path, own_database) -> Iterator:
     """An app on a database of its own, without tables."""
     settings = {"DATA_DIR": str(tmp_path / "data"), "LOG_LEVEL": "error"}
     if not TEST_DATABASE_URL:

@@ -14,7 +14,7 @@ from swarm_ui.formatting import offset, plural
 from swarm_ui.ingest.models import Span
 from swarm_ui.tasks import pretty, queries, steps, waterfall
 from swarm_ui.tasks.models import ExecutionHistory, ExecutionLog, Message, Task
-from swarm_ui.tasks.timeline import HandOff, Timeline, build
+from swarm_ui.tasks.timeline import HandOff, Moment, Timeline, build
 from swarm_ui.tasks.tree import Span as TreeSpan
 from swarm_ui.web import Slice, keyset
 
@@ -37,7 +37,7 @@ class Shape(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Callout:
-    """The one sentence a tired person can act on; `key` is the step it speaks of."""
+    """The one sentence a tired person can act on; `key` is the step it speaks of, `recovered` an error before it."""
 
     tone: str
     shape: str
@@ -45,6 +45,7 @@ class Callout:
     error_type: str | None = None
     text: str = ""
     key: str | None = None
+    recovered: Moment | None = None
 
 
 def page_of(found: Any, shape: Shape) -> dict[str, Any]:
@@ -169,10 +170,13 @@ def _callout(task: Task, timeline: Timeline) -> Callout | None:
     if task.status == "failed":
         title = "The run failed"
         if first:
-            title = f"First failing step: {_tame(first.lane)}, {_tame(first.name)}, at {offset(first.at_ms)}"
+            called = "The step that failed the run" if timeline.recovered else "First failing step"
+            title = f"{called}: {_tame(first.lane)}, {_tame(first.name)}, at {offset(first.at_ms)}"
         elif task.failed_step:
             title = f"First failing step: {task.failed_step}"
-        return Callout("bad", "s-failed", title, task.error_type, message, first and first.key)
+        return Callout(
+            "bad", "s-failed", title, task.error_type, message, first and first.key, timeline.recovered
+        )
     if task.status == "timeout":
         last = timeline.last
         text = f"Its last step was {last.name} of {last.lane}, from {offset(last.at_ms)}." if last else ""

@@ -36,7 +36,7 @@ class Row(NamedTuple):
     ms: float
     why: str
     side: Literal["right", "left", "in"]
-    first_failing: bool
+    first_failing: str  # what it is called where it is the step that failed the run
 
 
 class Piece(NamedTuple):
@@ -94,6 +94,7 @@ class Timeline:
     hand_offs: int
     hand_offs_drawn: int
     first_failure: Moment | None
+    recovered: Moment | None
     first_error: Moment | None
     last: Moment | None
     mark: float | None
@@ -156,6 +157,7 @@ def build(
         hand_offs=total,
         hand_offs_drawn=drawn,
         first_failure=moment(first),
+        recovered=moment(tree.recovered()),
         first_error=moment(tree.first_error()),
         last=moment(tree.last()),
         mark=None if first is None else axis.x(spans[first].started_at),
@@ -173,6 +175,7 @@ def _lane_name(agent_id: str | None, agents: Mapping[str, tuple[str, str | None]
 def _rows(tree: Tree, shown: list[bool], axis: Axis) -> tuple[dict[str, list[Row]], dict[str, list[int]]]:
     """Rows by lane in the order of the tree, and each lane's spans."""
     spans, parents, first = tree.spans, tree.parents, tree.first_failing
+    called = "failed the run" if tree.recovered() is not None else "first failing step"
     depths = [0] * len(spans)
     rows: dict[str, list[Row]] = {}
     members: dict[str, list[int]] = {}
@@ -185,26 +188,24 @@ def _rows(tree: Tree, shown: list[bool], axis: Axis) -> tuple[dict[str, list[Row
         if shown[index]:
             depth += 1
             rows.setdefault(lane, []).append(
-                _row(span, tree.key(index), min(depth, _DEEPEST), axis, index == first)
+                _row(span, tree.key(index), min(depth, _DEEPEST), axis, called if index == first else "")
             )
         depths[index] = depth
     return rows, members
 
 
-def _row(span: Span, key: str, depth: int, axis: Axis, is_first_failing: bool) -> Row:
+def _row(span: Span, key: str, depth: int, axis: Axis, called: str) -> Row:
     x, end = axis.x(span.started_at), axis.x(max(span.ended_at, span.started_at))
     ms = max(span.ended_at - span.started_at, 0) / 1000
     failed = span.status == "error"
-    why = " · ".join(
-        filter(None, ("first failing step" if is_first_failing else "", _why(span) if failed else ""))
-    )
+    why = " · ".join(filter(None, (called, _why(span) if failed else "")))
     # A character of a label is about 1.3 percent of a narrow axis.
     room = (len(why) + 9) * 1.3
     side: Literal["right", "left", "in"] = "right"
     if end + room > 100:
         side = "left" if x > room or x > max(100 - end, end - x) else "in"
     return Row(
-        key, span.name, span.kind, failed, depth, x, end - x, axis.ms(span.started_at), ms, why, side, is_first_failing
+        key, span.name, span.kind, failed, depth, x, end - x, axis.ms(span.started_at), ms, why, side, called
     )  # fmt: skip
 
 

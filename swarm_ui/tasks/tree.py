@@ -90,6 +90,14 @@ class Tree:
             default=None,
         )
 
+    def recovered(self) -> int | None:
+        """The earliest error, where the run got over it before the one that failed it."""
+        earliest = self.first_error()
+        if self.first_failing is None or earliest is None or earliest == self.first_failing:
+            return None
+        before = self.spans[earliest].ended_at < self.spans[self.first_failing].started_at
+        return earliest if before else None
+
     def last(self) -> int | None:
         """The step that ended last, and of those of one end the innermost."""
         spans = self.spans

@@ -31,7 +31,7 @@ def _row(row: Row, kept: str, spans: str, is_selected: bool) -> str:
     took, name = duration(row.ms), escape(row.name)
     failed = ' data-s="failed"' if row.failed else ""
     icon = "s-failed" if row.failed else _ICONS.get(row.kind, "i-step")
-    state = "first failing step, " if row.first_failing else "failed, " if row.failed else ""
+    state = f"{row.first_failing}, " if row.first_failing else "failed, " if row.failed else ""
     said = f'<span class="sr">{state}at {offset(row.at_ms)}, {took}</span>'
     why = f'<tspan class="why">{escape(row.why)} · </tspan>' if row.why else ""
     x, end = f"{row.x:.2f}%", f"{row.x + row.width:.2f}%"

@@ -34,6 +34,17 @@ def ids(answer: dict) -> list[str]:
     return [item["id"] for item in answer["items"]]
 
 
+def pages_of(get, path: str) -> list[str]:
+    seen: list[str] = []
+    cursor: dict[str, str] = {}
+    while True:
+        answer = get(path, limit=2, **cursor)
+        seen += ids(answer)
+        if answer["next"] is None:
+            return seen
+        cursor = {"cursor": answer["next"]}
+
+
 @pytest.fixture
 def run(make, alice, time):
     """A failed run of two agents with a bit of everything."""
@@ -101,6 +112,24 @@ def test_tasks_page_newest_first_and_lose_nothing(get, make, alice, time):
     assert seen[:4] == made[:4]
     starts = [item["startedAt"] for item in get("tasks")["items"]]
     assert starts == sorted(starts, reverse=True)
+
+
+def test_runs_without_a_start_are_not_lost_between_pages(get, make, alice):
+    """As other tools may write them, into the agreed columns alone."""
+    dated = [make.task(alice).id for _ in range(3)]
+    pending = [make.task(alice, status="pending", started_at=None, completed_at=None).id for _ in range(3)]
+    seen = pages_of(get, "tasks")
+    assert sorted(seen[:3]) == sorted(dated)
+    assert sorted(seen[3:]) == sorted(pending)
+
+
+def test_messages_without_a_time_are_not_lost_between_pages(get, make, alice):
+    agent, task = make.agent(alice), make.task(alice)
+    made = [
+        make.message(alice, task, agent, agent, at=at).id
+        for at in (None, None, None, task.started_at, task.started_at)
+    ]
+    assert sorted(pages_of(get, f"tasks/{task.id}/messages")) == sorted(made)
 
 
 @pytest.mark.parametrize("kind", ["agents", "workflows", "alerts"])

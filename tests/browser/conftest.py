@@ -33,7 +33,7 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
 
 
 @pytest.fixture(scope="session")
-def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+def installation(tmp_path_factory: pytest.TempPathFactory, own_database: None) -> Iterator[Installation]:
     """One server for all tests: whoever needs an empty one takes a new person, whose space is."""
     with (
         database_beside(os.environ.get("TEST_DATABASE_URL")) as database,

@@ -121,6 +121,18 @@ def test_the_first_failing_step_comes_first(page, failed):
     assert opened.find(id="span").h2.get_text() == "fetch_page"
 
 
+def test_an_earlier_error_that_was_recovered_from_comes_second(page, make, alice, failed):
+    began = int(failed.started_at.timestamp() * 1_000_000)
+    times = {"started_at": began + 5_000_000, "ended_at": began + 6_000_000}
+    make.span(alice, failed, name="search_web", status="error", span_id="a" * 16, **times)
+    opened = page(f"/tasks/{failed.id}")
+    callout = opened.find("section", class_="callout")
+    assert callout.h2.get_text() == "The step that failed the run: browser, fetch_page, at +38.2s"
+    earlier = callout.find_all("p")[1]
+    assert " ".join(earlier.get_text().split()).startswith("The first error, search_web of")
+    assert earlier.a["href"] == f"?span={'a' * 16}#span"
+
+
 def test_a_failed_run_without_its_spans_still_says_why(page, make, alice):
     task = make.task(
         alice, status="failed", failed_step="fetch_page", error_type="Timeout", error_message="too late"

@@ -284,3 +284,16 @@ def test_a_row_says_what_its_bar_shows():
     drawn = waterfall.rows_of(timeline.lanes[0], "/tasks/1", "steps=all&", None)
     assert "failed, at +2.0s, 3.0s" in drawn
     assert 'href="?steps=all&amp;span=' in drawn
+
+
+def test_an_error_that_was_recovered_from_is_not_called_the_failing_step():
+    spans = [
+        span("invoke", 0, 20, agent="b", kind="agent", failed=True),
+        span("fetch_page", 1, 1, agent="b", failed=True, id="1" * 16),
+        span("fetch_page", 3, 1, agent="b"),
+        span("publish", 9, 2, agent="b", failed=True, id="f" * 16),
+    ]
+    timeline = build(spans, AGENTS, failed_span_id="f" * 16)
+    assert timeline.recovered.key == "1" * 16
+    assert rows(timeline)["publish"].why == "failed the run"
+    assert build(spans[:2], AGENTS, failed_span_id="1" * 16).recovered is None
