@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskCliRunner, FlaskClient
+from jinja2 import FileSystemBytecodeCache
 from sqlalchemy import create_engine, event, make_url, text
 
 from swarm_ui import clock, config, create_app
@@ -135,10 +136,17 @@ def environ(tmp_path: Path, empty_sqlite: Path, mysql_tables: str | None) -> dic
     return {"DATA_DIR": str(folder), "LOG_LEVEL": "warning"}
 
 
+@pytest.fixture(scope="session")
+def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> FileSystemBytecodeCache:
+    """Each app has an environment of its own; compiling the templates anew for each test would take most of its time."""
+    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+
+
 @pytest.fixture
-def app(environ: dict[str, str], time: Clock) -> Iterator:
+def app(environ: dict[str, str], time: Clock, compiled_templates: FileSystemBytecodeCache) -> Iterator:
     app = create_app(config.load(environ))
     app.testing = True
+    app.jinja_env.bytecode_cache = compiled_templates
     app.test_client_class, app.test_cli_runner_class = Browser, Shell
     with app.app_context():
         yield app
