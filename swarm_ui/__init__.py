@@ -2,6 +2,7 @@
 
 
 import os
+from hashlib import sha256
 from pathlib import Path
 
 from flask import Flask
@@ -54,10 +55,12 @@ def _configure(app: Flask, settings: config.Settings) -> None:
         SECRET_KEY=settings.secret_key,
         SQLALCHEMY_DATABASE_URI=settings.database_url,
         SQLALCHEMY_ENGINE_OPTIONS=_engine_options(settings.database_url),
-        SESSION_COOKIE_NAME="swarm_ui",
+        # Cookies know no port: several instances on one machine must not sign each other out.
+        SESSION_COOKIE_NAME="swarm_ui_" + sha256(settings.secret_key.encode()).hexdigest()[:6],
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.public_url.startswith("https:"),
+        PERMANENT_SESSION_LIFETIME=settings.session_lifetime,
         MAX_CONTENT_LENGTH=settings.max_body_bytes,
     )
     app.jinja_env.undefined = StrictUndefined

@@ -1,6 +1,7 @@
 """The wall. Closed unless a view is marked `@public`; programs come in by key, people by their session.
 
-It knows an identity only by what `accounts` hands it: an id, an owner whose space is shown, and a role or scopes.
+It knows an identity only by what `accounts` hands it: an id, an owner whose space is shown, and a role or scopes. What a role may do is
+decided here and nowhere else: a view that changes something says `@needs(role)`, and one that does not say is for the owner alone.
 """
 
 from collections.abc import Callable
@@ -11,21 +12,28 @@ from urllib.parse import urlsplit
 from flask import Flask, Response, current_app, g, redirect, request, url_for
 from flask_login import current_user
 
+from swarm_ui.audit import Actor
 from swarm_ui.errors import Refused
 from swarm_ui.extensions import db
 from swarm_ui.tenancy import bind_owner
 
 V = TypeVar("V", bound=Callable[..., Any])
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+# Roles in a space, the least first. An administrator in another's space may what its owner may; a key may what an editor may.
+ROLES = ("viewer", "operator", "editor", "owner")
+_RANKS = {role: rank for rank, role in enumerate(ROLES)} | {"admin": len(ROLES) - 1}
+KEY_ROLE = "editor"
 
 
 @dataclass(frozen=True, slots=True)
 class KeyHolder:
-    """A program, known by its API key."""
+    """A program, known by its API key; `creator_id` made the key, and `name` is what it is called."""
 
     key_id: str
     owner_id: int
     scopes: frozenset[str]
+    creator_id: int | None = None
+    name: str = ""
 
 
 _find_key: Callable[[str], KeyHolder | None] = lambda presented: None  # noqa: E731
@@ -54,6 +62,39 @@ def by_key(scope: str) -> Callable[[V], V]:
     return mark
 
 
+def needs(role: str) -> Callable[[V], V]:
+    """Open to people with this role in the space, or a higher one."""
+    assert role in ROLES
+
+    def mark(view: V) -> V:
+        view.needs = role  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+def personal(view: V) -> V:
+    """About the person who is signed in, whatever their role in the space that they look at."""
+    view.needs = ROLES[0]  # type: ignore[attr-defined]
+    view.personal = True  # type: ignore[attr-defined]
+    return view
+
+
+def administration(view: V) -> V:
+    """For administrators of the installation; nobody else learns that it exists."""
+    view.administration = True  # type: ignore[attr-defined]
+    return view
+
+
+def may(role: str) -> bool:
+    """Whether whoever is signed in has this role in the space shown, or a higher one; templates ask too."""
+    return current_user.is_authenticated and ranks(current_user.space_role, role)
+
+
+def ranks(has: str, role: str) -> bool:
+    return _RANKS[has] >= _RANKS[role]
+
+
 def presented_key() -> str | None:
     """The key of `Authorization: Bearer KEY` or `x-api-key: KEY`."""
     scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
@@ -65,7 +106,7 @@ def presented_key() -> str | None:
 def init_app(app: Flask) -> None:
     app.before_request(_wall)
     # Not Flask-Login's own context processor: that one reads the database for every template, the error page's too.
-    app.jinja_env.globals["current_user"] = current_user
+    app.jinja_env.globals.update(current_user=current_user, may=may)
     app.after_request(_add_security_headers)
 
 
@@ -81,10 +122,12 @@ def _wall() -> Response | None:
             _begin_writing()
         return None
     if not all(str(value).isascii() for value in (request.view_args or {}).values()):
-        raise Refused(404, "There is nothing here, or it is not yours to see.")  # MySQL cannot compare it with an id
+        raise Refused(
+            404, "There is nothing here, or it is not yours to see."
+        )  # MySQL cannot compare it with an id
     speaks_json = request.path.startswith("/api/")
     if scope or (speaks_json and presented_key()):
-        _enter_by_key(scope or ("write" if changes else "read"))
+        _enter_by_key(scope or ("write" if changes else "read"), view)
         if changes and scope is None:
             _begin_writing()
         return None
@@ -92,14 +135,29 @@ def _wall() -> Response | None:
         if speaks_json:
             raise Refused(401, "Sign in, or send a key as `Authorization: Bearer KEY`.")
         return _ask_to_sign_in()
+    if getattr(view, "administration", False) and not current_user.is_admin:
+        raise Refused(404, "There is nothing here, or it is not yours to see.")
     if changes:
         _check_origin()
-        if current_user.space_role == "viewer":
-            raise Refused(403, "You may look at this space, not change it.")
-        _begin_writing()
+    role = _role_for(view, changes)
+    if not ranks(current_user.space_role, role):
+        raise Refused(403, f"You are {current_user.space_role} in this space; this takes {_or_more(role)}.")
+    g.actor = Actor(current_user.id, current_user.name, "api" if speaks_json else "page")
     g.owner_id = current_user.owner_id
+    if changes:
+        _begin_writing()
     bind_owner(db.session, g.owner_id)
     return None
+
+
+def _role_for(view: Callable[..., Any], changes: bool) -> str:
+    if getattr(view, "administration", False):
+        return ROLES[0]
+    return getattr(view, "needs", ROLES[-1] if changes else ROLES[0])
+
+
+def _or_more(role: str) -> str:
+    return "its owner" if role == ROLES[-1] else f"at least {'an' if role[0] in 'aeio' else 'a'} {role}"
 
 
 def _begin_writing() -> None:
@@ -108,7 +166,7 @@ def _begin_writing() -> None:
     db.session.connection(execution_options={"writes": True})
 
 
-def _enter_by_key(scope: str) -> None:
+def _enter_by_key(scope: str, view: Callable[..., Any]) -> None:
     presented = presented_key()
     if not presented:
         raise Refused(401, "Send an API key as `Authorization: Bearer KEY` or `x-api-key: KEY`.")
@@ -117,7 +175,10 @@ def _enter_by_key(scope: str) -> None:
         raise Refused(401, "This API key is unknown, expired or revoked.")
     if scope not in holder.scopes:
         raise Refused(403, f"This API key has no scope '{scope}'.")
+    if not ranks(KEY_ROLE, getattr(view, "needs", ROLES[0] if scope != "write" else ROLES[-1])):
+        raise Refused(403, "No API key may do this: it takes the owner of the space, in a browser.")
     g.key = holder
+    g.actor = Actor(holder.creator_id, holder.name or "API key", "api", holder.key_id)
     g.owner_id = holder.owner_id
     bind_owner(db.session, holder.owner_id)
 
@@ -178,4 +239,3 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-

@@ -54,6 +54,8 @@ class Settings:
     web_threads: int
     max_body_bytes: int
     max_backlog: int
+    session_idle: int
+    session_lifetime: int
     secret_key: str = field(repr=False)
 
     @property
@@ -280,6 +282,20 @@ SETTINGS: tuple[Setting, ...] = (
         "Number of traces waiting for the worker above which ingest answers 429 with Retry-After.",
         _whole(1, 100_000_000),
         20_000,
+    ),
+    Setting(
+        "SESSION_IDLE",
+        "7d",
+        "A browser that has not been used for this long has to sign in again.",
+        _seconds,
+        7 * DAY,
+    ),
+    Setting(
+        "SESSION_LIFETIME",
+        "30d",
+        "A browser has to sign in again after this long, however much it is used.",
+        _seconds,
+        30 * DAY,
     ),
     Setting(
         "SECRET_KEY",

@@ -1,8 +1,17 @@
 """Imports every feature's models, for migrations and the shell."""
 
-from swarm_ui.accounts.models import ApiKey, LoginLink, Membership, SpaceVersion, User
-from swarm_ui.agents.models import Agent, AgentConfiguration
+from swarm_ui.accounts.models import (
+    ApiKey,
+    BrowserSession,
+    FailedAttempts,
+    LoginLink,
+    Membership,
+    SpaceVersion,
+    User,
+)
+from swarm_ui.agents.models import Agent, AgentConfiguration, AgentRevision
 from swarm_ui.alerts.models import Alert
+from swarm_ui.audit import AuditEvent
 from swarm_ui.ingest.models import LogRecord, PayloadBlock, Resource, Span, TraceDirty, TraceLink
 from swarm_ui.integrations.models import Integration, LlmProvider
 from swarm_ui.metrics.models import Metric, MetricPoint
@@ -21,11 +30,15 @@ from swarm_ui.workflows.models import Workflow, WorkflowTemplate
 __all__ = [
     "Agent",
     "AgentConfiguration",
+    "AgentRevision",
     "Alert",
     "ApiKey",
+    "AuditEvent",
+    "BrowserSession",
     "ConsensusResult",
     "ExecutionHistory",
     "ExecutionLog",
+    "FailedAttempts",
     "Integration",
     "LlmProvider",
     "LogRecord",

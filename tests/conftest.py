@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from flask.testing import FlaskCliRunner, FlaskClient
+from flask.testing import FlaskClient, FlaskCliRunner
 from jinja2 import FileSystemBytecodeCache
 from sqlalchemy import create_engine, event, make_url, text
 
@@ -197,7 +197,7 @@ def client_of(app) -> Callable:
     def sign_in(person, owner=None):
         client = app.test_client()
         with client.session_transaction() as session:
-            session["_user_id"] = f"{person.id}:{(owner or person).id}"
+            session["_user_id"] = builders.browser_session(person, owner or person)
             session["_fresh"] = True
         return client
 

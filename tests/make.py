@@ -4,7 +4,8 @@ import itertools
 from datetime import timedelta
 
 from swarm_ui import clock, ids
-from swarm_ui.accounts.models import ApiKey, Membership, User
+from swarm_ui.accounts import sessions
+from swarm_ui.accounts.models import ApiKey, BrowserSession, Membership, User
 from swarm_ui.agents.models import Agent
 from swarm_ui.alerts.models import Alert
 from swarm_ui.extensions import db
@@ -39,6 +40,18 @@ def user(**fields) -> User:
     number = next(_count)
     fields = {"email": f"person{number}@example.org", "name": f"Person {number}"} | fields
     return _add(User(**fields))
+
+
+def browser_session(person, owner, **fields) -> str:
+    """The token for the cookie."""
+    token = f"token-{next(_count)}"
+    fields = {"provider": "link", "browser": "Testfox 1.0", "seen_at": clock.now()} | fields
+    _add(
+        BrowserSession(
+            hash=sessions.hash_of(token), id=_id(), member_id=person.id, owner_id=owner.id, **fields
+        )
+    )
+    return token
 
 
 def membership(owner, member, role="viewer") -> Membership:

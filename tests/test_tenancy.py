@@ -34,12 +34,14 @@ PUBLIC = {
     "assets.show": "styles and scripts",
     "ops.healthy": "says that the process answers",
     "ops.ready": "says whether the installation works",
-    "ops.metrics": "checks for itself: this machine, or a key",
     "overview.theme": "sets a cookie",
+    "ops.metrics": "checks for itself: this machine, or a key",
 }
 SHARED_TABLES = {
     "users": "people; who may see whom is the business of memberships",
     "memberships": "who may enter whose space: read to bind the owner",
+    "browser_sessions": "read to know who is signed in",
+    "failed_attempts": "counted before anybody is signed in",
     "login_links": "read before anybody is signed in",
     "space_versions": "a counter by owner, asked for by owner in live.py",
     "workers": "processes of the installation",

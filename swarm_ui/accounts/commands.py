@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from swarm_ui.accounts import entry, keys, people
 from swarm_ui.accounts.models import ApiKey, User
+from swarm_ui.audit import columns_of, record
 from swarm_ui.extensions import db
 from swarm_ui.tenancy import bind_owner, everyone, release_owner
 
@@ -79,7 +80,8 @@ def create(email: str, name: str, scopes: list[str]) -> None:
     db.session.connection(execution_options={"writes": True})
     user = people.find_or_make(email)
     bind_owner(db.session, user.id)
-    _key, text = keys.make(user.id, user.id, name.strip()[:100], scopes)
+    key, text = keys.make(user.id, user.id, name.strip()[:100], scopes)
+    record("key.create", key.id, key.name, after=columns_of(key, keys.AUDITED))
     db.session.commit()
     click.echo(text)
 
@@ -119,6 +121,8 @@ def revoke(prefix: str) -> None:
     release_owner(db.session)
     bind_owner(db.session, found[0].user_id)
     db.session.connection(execution_options={"writes": True})
-    keys.revoke(db.session.get_one(ApiKey, found[0].id))
+    key = db.session.get_one(ApiKey, found[0].id)
+    keys.revoke(key)
+    record("key.revoke", key.id, key.name, before=columns_of(key, keys.AUDITED))
     db.session.commit()
     click.echo(f"revoked {prefix[:12]}")

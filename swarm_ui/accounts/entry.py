@@ -47,7 +47,7 @@ def state_of(token: str) -> LinkState:
 
 
 def use(token: str) -> User | None:
-    """Whom the link signs in; None where it no longer does. Of two uses at the same time one wins. Does not commit."""
+    """Whom the link signs in; None where it no longer does, or the person is disabled. Of two uses at the same time one wins. Does not commit."""
     now = clock.now()
     open_link = (LoginLink.hash == _hash(token), LoginLink.used_at.is_(None), LoginLink.expires_at > now)
     taken: Any = db.session.execute(update(LoginLink).where(*open_link).values(used_at=now))
@@ -55,8 +55,7 @@ def use(token: str) -> User | None:
         return None
     email = db.session.scalar(select(LoginLink.email).where(LoginLink.hash == _hash(token)))
     user = people.find_or_make(email)
-    user.last_signed_in = now
-    return user
+    return None if user.disabled_at else user
 
 
 def startup_message(app: Flask) -> str:

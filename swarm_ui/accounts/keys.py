@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
-from flask import after_this_request
-from sqlalchemy import Connection, or_, select, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Select, Update, and_, bindparam, or_, select, update
+from sqlalchemy.orm import aliased
 
 from swarm_ui import clock, ids
-from swarm_ui.access import KeyHolder, key_finder
-from swarm_ui.accounts.models import ApiKey
+from swarm_ui.access import KEY_ROLE, KeyHolder, key_finder
+from swarm_ui.accounts import last_use
+from swarm_ui.accounts.models import ApiKey, Membership, User
 from swarm_ui.extensions import db
 
 SCOPES = {
@@ -20,6 +20,8 @@ SCOPES = {
     "read": "read everything in this space",
     "write": "change things, such as resolving an alert",
 }
+# What the audit trail keeps of a key.
+AUDITED = ("name", "prefix", "scopes", "expires_at")
 _ALPHABET = string.ascii_letters + string.digits
 _LENGTH = 40
 _SHOWN = 12
@@ -47,70 +49,60 @@ def revoke(key: ApiKey) -> None:
     key.revoked_at = key.revoked_at or clock.now()
 
 
+Owner, Creator = aliased(User), aliased(User)
+# A key does what whoever made it may do: it ends with their place in the space.
+_MAY_STILL = or_(ApiKey.creator_id == ApiKey.user_id, Membership.role == KEY_ROLE, Creator.role == "admin")
+_KEY = (
+    select(
+        ApiKey.id,
+        ApiKey.user_id,
+        ApiKey.creator_id,
+        ApiKey.name,
+        ApiKey.scopes,
+        ApiKey.expires_at,
+        ApiKey.last_used_at,
+    )
+    .join(Owner, Owner.id == ApiKey.user_id)
+    .join(Creator, Creator.id == ApiKey.creator_id)
+    .outerjoin(
+        Membership, and_(Membership.owner_id == ApiKey.user_id, Membership.member_id == ApiKey.creator_id)
+    )
+    .where(
+        ApiKey.hash == bindparam("hash"),
+        ApiKey.revoked_at.is_(None),
+        Owner.disabled_at.is_(None),
+        Creator.disabled_at.is_(None),
+        _MAY_STILL,
+    )
+)
+
+
 @key_finder
 def find(presented: str) -> KeyHolder | None:
     """Whose key this is, from the database each time, so that a revocation holds at once.
 
     On a connection of its own: the request's session stays untouched, free to begin as a writer.
     """
-    columns = (
-        ApiKey.id,
-        ApiKey.user_id,
-        ApiKey.scopes,
-        ApiKey.expires_at,
-        ApiKey.revoked_at,
-        ApiKey.last_used_at,
-    )
-    statement = select(*columns).where(ApiKey.hash == _hash(presented))
     with db.engine.connect() as connection:
-        row = connection.execute(statement).first()
+        row = connection.execute(_KEY, {"hash": _hash(presented)}).first()
     if row is None:
         return None
-    key_id, owner_id, scopes, expires_at, revoked_at, last_used_at = row
+    key_id, owner_id, creator_id, name, scopes, expires_at, last_used_at = row
     now = clock.now()
-    if revoked_at or (expires_at and expires_at <= now):
+    if expires_at and expires_at <= now:
         return None
     if last_used_at is None or last_used_at <= now - _NOTED_EVERY:
-        _note_use_afterwards(key_id, owner_id, now)
-    return KeyHolder(key_id, owner_id, frozenset(scopes))
+        last_use.note_afterwards(*use_of(key_id, owner_id, now))
+    return KeyHolder(key_id, owner_id, frozenset(scopes), creator_id, name)
 
 
-def _note_use_afterwards(key_id: str, owner_id: int, now: datetime) -> None:
-    """After the view, whose own transaction is over by then."""
-
-    @after_this_request
-    def note(response: Any) -> Any:
-        try:
-            with db.engine.connect() as connection:
-                note_use(connection, key_id, owner_id, now)
-        except DBAPIError:
-            pass  # busy: the next request tries again
-        return response
-
-
-def note_use(connection: Connection, key_id: str, owner_id: int, now: datetime) -> None:
-    """Writes `lastUsedAt` without waiting for anybody; raises DBAPIError where it would have to."""
+def use_of(key_id: str, owner_id: int, now: datetime) -> tuple[Select[Any], Update]:
+    """The row of this key, and the change that notes its use."""
     mine = (ApiKey.id == key_id, ApiKey.user_id == owner_id)
-    if connection.dialect.name == "sqlite":
-        driver: Any = connection.connection.driver_connection
-        waits = driver.execute("PRAGMA busy_timeout").fetchone()[0]
-        driver.execute("PRAGMA busy_timeout=0")
-        try:
-            connection = connection.execution_options(writes=True)
-            _write_use(connection, mine, now)
-        finally:
-            driver.execute(f"PRAGMA busy_timeout={int(waits)}")
-    else:
-        connection.execute(select(ApiKey.id).where(*mine).with_for_update(nowait=True))
-        _write_use(connection, mine, now)
-
-
-def _write_use(connection: Connection, mine: tuple, now: datetime) -> None:
     stale = or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at <= now - _NOTED_EVERY)
     # `updatedAt` stays: being used is no change of the key.
     values = {"last_used_at": now, "updated_at": ApiKey.updated_at}
-    connection.execute(update(ApiKey).where(*mine, stale).values(values))
-    connection.commit()
+    return select(ApiKey.id).where(*mine), update(ApiKey).where(*mine, stale).values(values)
 
 
 def _hash(text: str) -> str:

@@ -1,8 +1,9 @@
-"""People, whose spaces they may enter, and the keys that programs use."""
+"""People, whose spaces they may enter, the browsers they are signed in with, and the keys that programs use."""
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ForeignKey, Index, Integer
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from swarm_ui.extensions import db
@@ -20,6 +21,13 @@ class User(Timed, db.Model):
     role: Mapped[str] = mapped_column(Words("user", "admin"), default="user")
     last_signed_in: Mapped[datetime | None] = mapped_column("lastSignedIn")
 
+    # {"theme": "dark", "timeZone": "Europe/Berlin", "keyboard": false}; what is not there is as usual.
+    preferences: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    # What the ids of everything in this person's space are derived from: it goes along when the space is moved. None means `id`.
+    space_key: Mapped[int | None] = mapped_column("spaceKey", BigInteger)
+    # Somebody who is disabled enters nowhere, and neither do the keys that they made.
+    disabled_at: Mapped[datetime | None] = mapped_column("disabledAt")
+
 
 class Membership(Timed, db.Model):
     """`member` may enter the space of `owner`. Everybody is in their own space without a row."""
@@ -30,6 +38,35 @@ class Membership(Timed, db.Model):
     owner_id: Mapped[int] = mapped_column("ownerId", ForeignKey("users.id"), primary_key=True)
     member_id: Mapped[int] = mapped_column("memberId", ForeignKey("users.id"), primary_key=True)
     role: Mapped[str] = mapped_column(Words("viewer", "operator", "editor"))
+
+
+class BrowserSession(Timed, db.Model):
+    """A browser that `member` is signed in with, and the space of `owner` that it shows. The cookie holds a token, this its SHA-256.
+
+    `id` is what a person names it by; ending it is deleting the row.
+    """
+
+    __tablename__ = "browser_sessions"
+    __table_args__ = table(Index("ix_browser_sessions_memberId_createdAt", "memberId", "createdAt"))
+
+    hash: Mapped[str] = mapped_column(Hex, primary_key=True)
+    id: Mapped[str] = mapped_column(Id, unique=True)
+    member_id: Mapped[int] = mapped_column("memberId", ForeignKey("users.id"))
+    owner_id: Mapped[int] = mapped_column("ownerId", ForeignKey("users.id"))
+    provider: Mapped[str] = mapped_column(Ascii(64))
+    browser: Mapped[str] = mapped_column(String(255), default="")
+    address: Mapped[str] = mapped_column(Ascii(64), default="")
+    seen_at: Mapped[datetime] = mapped_column("seenAt")
+
+
+class FailedAttempts(db.Model):
+    """Refused attempts to get in, by a hash of who tried; see `throttle.py`. Times are µs."""
+
+    __tablename__ = "failed_attempts"
+
+    hash: Mapped[str] = mapped_column(Hex, primary_key=True)
+    count: Mapped[int] = mapped_column(Integer)
+    since: Mapped[int] = mapped_column(BigInteger)
 
 
 class ApiKey(Timed, Owned, db.Model):

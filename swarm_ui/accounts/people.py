@@ -1,14 +1,19 @@
 """Who is signed in: a person, and the space that they look at."""
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
+from flask import session
 from flask_login import login_user
 from sqlalchemy import and_, bindparam, case, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 
-from swarm_ui.accounts.models import Membership, User
+from swarm_ui import clock
+from swarm_ui.accounts import sessions
+from swarm_ui.accounts.models import BrowserSession, Membership, User
+from swarm_ui.audit import Actor, record
 from swarm_ui.extensions import db, login_manager
 
 # Sessions are not tied to an address or a browser's version: laptops travel, browsers update.
@@ -16,17 +21,33 @@ login_manager.session_protection = None
 
 Owner = aliased(User)
 _PERSON = (
-    select(User.name, User.email, User.role, Owner.name, Owner.email, Membership.role)
-    .select_from(User)
-    .join(Owner, Owner.id == bindparam("owner"))
+    select(
+        BrowserSession.hash,
+        BrowserSession.id,
+        BrowserSession.seen_at,
+        BrowserSession.created_at,
+        User.id,
+        User.name,
+        User.email,
+        User.role,
+        User.preferences,
+        Owner.id,
+        Owner.name,
+        Owner.email,
+        Membership.role,
+    )
+    .select_from(BrowserSession)
+    .join(User, User.id == BrowserSession.member_id)
+    .join(Owner, Owner.id == BrowserSession.owner_id)
     .outerjoin(Membership, and_(Membership.owner_id == Owner.id, Membership.member_id == User.id))
-    .where(User.id == bindparam("person"))
+    .where(BrowserSession.hash == bindparam("hash"), User.disabled_at.is_(None))
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """`role` is for the whole installation, `space_role` for the space shown: "owner" of it, or the membership's."""
+    """`role` is for the whole installation; `space_role` for the space shown: "owner" of it, the membership's, or "admin" for an
+    administrator who looks into another's."""
 
     id: int
     name: str
@@ -35,50 +56,63 @@ class Person:
     owner_id: int
     space_name: str
     space_role: str
+    token: str = field(repr=False)
+    session_id: str
+    preferences: Mapping[str, Any]
 
     is_authenticated: Literal[True] = True
     is_active: Literal[True] = True
     is_anonymous: Literal[False] = False
 
     def get_id(self) -> str:
-        return f"{self.id}:{self.owner_id}"
+        return self.token
 
     @property
     def is_admin(self) -> bool:
         return self.role == "admin"
 
-    @property
-    def may_change(self) -> bool:
-        return self.space_role != "viewer"
-
 
 @login_manager.user_loader
-def load(session_id: str) -> Person | None:
-    """The person of a session "PERSON:OWNER"; None when one of the two is gone, or the membership is."""
-    person, _, owner = session_id.partition(":")
-    if not (person.isdecimal() and owner.isdecimal()):
-        return None
-    row = db.session.execute(_PERSON, {"person": int(person), "owner": int(owner)}).first()
+def load(token: str) -> Person | None:
+    """Whoever holds this session; None when it is over, or the person may not be in the space that it shows any more."""
+    row = db.session.execute(_PERSON, {"hash": sessions.hash_of(token)}).first()
     if row is None:
         return None
-    name, email, role, owner_name, owner_email, member_as = row
-    space_role = "owner" if person == owner else member_as
+    (
+        hash_, session_id, seen_at, created_at, person_id, name, email, role, preferences, owner_id, owner_name, owner_email, member_as,
+    ) = row  # fmt: skip
+    now = clock.now()
+    if not sessions.goes_on(seen_at, created_at, now):
+        return None
+    space_role = "owner" if person_id == owner_id else member_as or ("admin" if role == "admin" else None)
     if space_role is None:
         return None
+    sessions.note_seen(hash_, seen_at, now)
     return Person(
-        int(person), called(name, email), email, role, int(owner), called(owner_name, owner_email), space_role
-    )
+        person_id, called(name, email), email, role, owner_id, called(owner_name, owner_email), space_role, token,
+        session_id, preferences or {},
+    )  # fmt: skip
 
 
 def called(name: str | None, email: str | None) -> str:
     return name or email or "Unnamed"
 
 
-def sign_in(user: User) -> None:
-    """Open the person's own space in this browser."""
+def sign_in(user: User, provider: str) -> None:
+    """Opens the person's own space in this browser: a new session, of which the old cookie knows nothing. Commits."""
+    now = clock.now()
+    user.last_signed_in = now
+    token = sessions.begin(user, provider)
+    name = called(user.name, user.email)
+    actor = Actor(user.id, name, "sign_in")
+    record("session.begin", user.id, name, after={"provider": provider}, owner_id=user.id, actor=actor)
+    db.session.commit()
+    session.clear()  # nothing of the stranger's session, which another may have planted, is kept
+    session.permanent = True
     login_user(
-        Person(user.id, called(user.name, user.email), user.email, user.role, user.id, "", "owner"),
-        remember=False,
+        Person(
+            user.id, name, user.email, user.role, user.id, name, "owner", token, "", user.preferences or {}
+        )
     )
 
 

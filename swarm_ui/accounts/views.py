@@ -4,8 +4,8 @@ from flask import Blueprint, current_app, make_response, redirect, request, sess
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, logout_user
 
-from swarm_ui.access import local_path, public
-from swarm_ui.accounts import entry, keys, people
+from swarm_ui.access import local_path, may, needs, public
+from swarm_ui.accounts import entry, keys, people, sessions
 from swarm_ui.accounts.entry import LinkState
 from swarm_ui.accounts.forms import KeyForm
 from swarm_ui.accounts.models import ApiKey
@@ -16,6 +16,7 @@ from swarm_ui.accounts.queries import (
     listed_keys,
     worker_facts,
 )
+from swarm_ui.audit import Actor, columns_of, record
 from swarm_ui.errors import Refused
 from swarm_ui.extensions import db
 from swarm_ui.web import done, page, parse
@@ -53,17 +54,20 @@ def use_link(token: str) -> ResponseReturnValue:
     if user is None:
         db.session.rollback()
         return _link_is_gone(entry.state_of(token))
-    db.session.commit()
     wanted = local_path(session.get("next"))
-    session.clear()  # nothing of the stranger's session, which another may have planted, is kept
-    people.sign_in(user)
+    people.sign_in(user, "link")
     return _private(redirect(wanted, 303))
 
 
 @bp.post("/logout")
 @public
 def logout() -> ResponseReturnValue:
-    """Open to viewers too, who may change nothing else."""
+    """Ends this session, on the server too. Open to strangers, whose session may just have ended by itself."""
+    if current_user.is_authenticated:
+        actor = Actor(current_user.id, current_user.name, "page")
+        record("session.end", current_user.id, current_user.name, owner_id=current_user.id, actor=actor)
+        sessions.end(current_user.token)
+        db.session.commit()
     logout_user()
     session.clear()
     return redirect(url_for("accounts.login"), 303)
@@ -75,9 +79,9 @@ def settings() -> ResponseReturnValue:
 
 
 @bp.post("/settings/keys")
+@needs("editor")
 def create_key() -> ResponseReturnValue:
     """Made here or on the empty overview; the page at `next` shows it once."""
-    _check_may_manage_keys()
     typed: dict[str, object] = {**request.form.to_dict(), "scopes": request.form.getlist("scopes")}
     try:
         form = parse(KeyForm, typed)
@@ -85,17 +89,21 @@ def create_key() -> ResponseReturnValue:
         return _settings_page(
             typed, {field.partition(".")[0]: said for field, said in refused.fields.items()}
         )
-    _key, text = keys.make(current_user.owner_id, current_user.id, form.name, list(form.scopes))
+    key, text = keys.make(current_user.owner_id, current_user.id, form.name, list(form.scopes))
+    record("key.create", key.id, key.name, after=columns_of(key, keys.AUDITED))
     db.session.commit()
     session["fresh_key"] = text
     return done(local_path(form.next) if form.next else url_for("accounts.settings") + "#keys")
 
 
 @bp.post("/settings/keys/<key_id>/revoke")
+@needs("editor")
 def revoke_key(key_id: str) -> ResponseReturnValue:
-    _check_may_manage_keys()
-    keys.revoke(db.get_or_404(ApiKey, key_id))
-    db.session.commit()
+    key = db.get_or_404(ApiKey, key_id)
+    if key.revoked_at is None:
+        keys.revoke(key)
+        record("key.revoke", key.id, key.name, before=columns_of(key, keys.AUDITED))
+        db.session.commit()
     return done(url_for("accounts.settings") + "#keys")
 
 
@@ -114,7 +122,7 @@ def _settings_page(
         scopes=keys.SCOPES,
         typed=typed or {"name": "", "scopes": ["ingest"]},
         problems=problems or {},
-        may_manage_keys=_may_manage_keys(),
+        may_manage_keys=may("editor"),
         integrations=db.session.scalars(listed_integrations()).all(),
         sample=has_sample(),
         database=database_facts() if admin else None,
@@ -123,15 +131,6 @@ def _settings_page(
         version=current_app.config["VERSION"],
     )
     return _private(response) if fresh_key else response
-
-
-def _may_manage_keys() -> bool:
-    return current_user.space_role in ("owner", "editor")
-
-
-def _check_may_manage_keys() -> None:
-    if not _may_manage_keys():
-        raise Refused(403, "Only the owner and editors of this space may make and revoke keys.")
 
 
 def _link_is_gone(state: LinkState) -> ResponseReturnValue:

@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Index, Integer, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from swarm_ui import clock
 from swarm_ui.extensions import db
 from swarm_ui.orm import Id, Json, LongText, Percent, Timed, Words, table
 from swarm_ui.tenancy import Owned
@@ -51,6 +52,25 @@ class Agent(Timed, Owned, db.Model):
     tool_calls: Mapped[int] = mapped_column("toolCalls", Integer, default=0, server_default="0")
     retrievals: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     delegations: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    # Attributes that a person set (["type", "capabilities"]): what traces say of them is left aside.
+    edited: Mapped[list | None] = mapped_column(Json)
+    switched_off: Mapped[bool] = mapped_column("switchedOff", default=False, server_default="0")
+    deleted_at: Mapped[datetime | None] = mapped_column("deletedAt")
+
+
+class AgentRevision(Owned, db.Model):
+    """What an agent was set to by an edit, by whom and when: a snapshot of the columns that people may edit. Never changed."""
+
+    __tablename__ = "agent_revisions"
+    __table_args__ = table(UniqueConstraint("userId", "agentId", "number"))
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    agent_id: Mapped[str] = mapped_column("agentId", Id)
+    number: Mapped[int]
+    created_at: Mapped[datetime] = mapped_column("createdAt", default=clock.now)
+    actor_id: Mapped[int | None] = mapped_column("actorId")
+    actor: Mapped[str] = mapped_column(String(255))
+    snapshot: Mapped[dict] = mapped_column(Json)
 
 
 class AgentConfiguration(Timed, Owned, db.Model):

@@ -2,9 +2,10 @@
 
 from flask import Blueprint, Response, request, url_for
 
-from swarm_ui.access import local_path
+from swarm_ui.access import local_path, needs
 from swarm_ui.alerts import queries
 from swarm_ui.alerts.models import SEVERITIES, TYPES, Alert
+from swarm_ui.alerts.triage import settle
 from swarm_ui.extensions import db
 from swarm_ui.live import live
 from swarm_ui.web import done, keyset, page, parse
@@ -30,16 +31,18 @@ def index():
 
 
 @bp.post("/<alert_id>/resolve")
+@needs("operator")
 def resolve(alert_id: str) -> Response:
     alert = db.get_or_404(Alert, alert_id)
-    alert.resolve()
+    settle(alert, resolved=True)
     return _changed(alert)
 
 
 @bp.post("/<alert_id>/reopen")
+@needs("operator")
 def reopen(alert_id: str) -> Response:
     alert = db.get_or_404(Alert, alert_id)
-    alert.reopen()
+    settle(alert, resolved=False)
     return _changed(alert)
 
 

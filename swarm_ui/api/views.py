@@ -5,9 +5,10 @@ from typing import Any
 from flask import Blueprint, Response, current_app, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from swarm_ui.access import SAFE_METHODS
+from swarm_ui.access import SAFE_METHODS, needs
 from swarm_ui.agents.models import Agent
 from swarm_ui.alerts.models import Alert
+from swarm_ui.alerts.triage import settle
 from swarm_ui.api import queries, schemas, shapes, tasks
 from swarm_ui.errors import Refused
 from swarm_ui.extensions import db
@@ -104,13 +105,11 @@ def list_alerts() -> ResponseReturnValue:
 
 
 @bp.patch("/alerts/<alert_id>")
+@needs("operator")
 def change_alert(alert_id: str) -> ResponseReturnValue:
     """Resolve or reopen: {"resolved": true} or {"resolved": false}. A key needs the scope write."""
     alert = db.get_or_404(Alert, alert_id)
-    if parse(schemas.AlertChange, request.get_json()).resolved:
-        alert.resolve()
-    else:
-        alert.reopen()
+    settle(alert, resolved=parse(schemas.AlertChange, request.get_json()).resolved)
     db.session.commit()
     return _one(queries.one(shapes.ALERT, Alert.id, alert_id))
 

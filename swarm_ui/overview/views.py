@@ -4,9 +4,10 @@ from flask import Blueprint, Response, current_app, g, redirect, request, sessio
 from flask.blueprints import BlueprintSetupState
 
 from swarm_ui import sample
-from swarm_ui.access import local_path, public
+from swarm_ui.access import local_path, needs, public
 from swarm_ui.agents.strips import last_day
 from swarm_ui.alerts import queries as alerts
+from swarm_ui.audit import record
 from swarm_ui.errors import Refused
 from swarm_ui.extensions import db
 from swarm_ui.live import live
@@ -122,22 +123,22 @@ def theme():
 
 
 @bp.post("/sample")
+@needs("editor")
 def load_sample():
-    _release_the_database()
+    """Goes in, as it goes out, through connections of its own, which would wait for an open transaction of this request."""
+    record("sample.load")
+    db.session.commit()
     sample.load(g.owner_id)
     return done(url_for("overview.index"))
 
 
 @bp.post("/sample/remove")
+@needs("editor")
 def remove_sample():
-    _release_the_database()
+    record("sample.remove")
+    db.session.commit()
     sample.remove(g.owner_id)
     return done(url_for("overview.index"))
-
-
-def _release_the_database() -> None:
-    """The sample goes in and out through connections of its own, which would wait for this request's transaction."""
-    db.session.rollback()
 
 
 @bp.get("/patterns")

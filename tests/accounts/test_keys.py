@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
-from swarm_ui.accounts import keys
+from swarm_ui.accounts import keys, last_use
 from swarm_ui.accounts.models import ApiKey
 from swarm_ui.extensions import db
 from swarm_ui.tenancy import everyone
@@ -93,7 +93,7 @@ def test_a_busy_database_neither_delays_nor_fails_the_request(app, alice):
     with db.engine.connect().execution_options(writes=True) as writer:
         writer.execute(db.metadata.tables["api_keys"].update().where(ApiKey.id == row.id).values(name="busy"))
         with db.engine.connect() as connection, pytest.raises(DBAPIError):
-            keys.note_use(connection, row.id, alice.id, row.created_at)
+            last_use.write(connection, *keys.use_of(row.id, alice.id, row.created_at))
         assert asked(app, text) == 200
         writer.rollback()
     assert stored().last_used_at is None
