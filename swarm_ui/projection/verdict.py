@@ -48,7 +48,29 @@ def judge(
     said = {node.error_message for node in evidence if node.error_message}
     repeated = [error for error in fatal if error.error_message and _repeats(error.error_message, said)]
     culprit = (repeated or fatal or errors or evidence)[0]
-    return Verdict("failed", errors, culprit, imported)
+    return Verdict("failed", errors, _first_of_its_series(culprit, ordered, errors), imported)
+
+
+def _first_of_its_series(culprit: Node, ordered: list[Node], errors: list[Node]) -> Node:
+    """Where an agent tries a step again and again and it keeps failing in the same way, the run began to fail at the first of them."""
+    tries = sorted(
+        (node for node in ordered if node.ended_at <= culprit.ended_at and _is_same_step(node, culprit)),
+        key=lambda node: (node.ended_at, node.started_at, node.trace_id, node.span_id),
+    )
+    originals = {id(error) for error in errors}
+    first = culprit
+    for node in reversed(tries):
+        if not node.failed or node.error_type != culprit.error_type:
+            break
+        if id(node) in originals:
+            first = node
+    return first
+
+
+def _is_same_step(node: Node, other: Node) -> bool:
+    agents = [one.invocation.agent if one.invocation else None for one in (node, other)]
+    steps = [one.more.get("tl") or one.name for one in (node, other)]
+    return node.kind == other.kind and agents[0] == agents[1] and steps[0] == steps[1]
 
 
 def original_errors(ordered: list[Node]) -> list[Node]:

@@ -91,7 +91,7 @@ class Tree:
         )
 
     def recovered(self) -> int | None:
-        """The earliest error, where the run got over it before the one that failed it."""
+        """The earliest error, where it was over before the one that failed the run."""
         earliest = self.first_error()
         if self.first_failing is None or earliest is None or earliest == self.first_failing:
             return None

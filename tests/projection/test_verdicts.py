@@ -136,6 +136,29 @@ def test_an_earlier_error_that_was_handled_is_not_blamed_for_the_failure(told):
     assert run.blamed == ("a", "deploy")
 
 
+def test_a_step_that_keeps_failing_is_blamed_from_its_first_try(told):
+    """Each try says something else; what the run ended with is the last of them."""
+    run = told(
+        workflow(1, "flow", seconds=20, **failing("Forbidden", "not page 3")),
+        agent(2, "browser", 1, seconds=19, **failing("Forbidden", "not page 3")),
+        *(tool(3 + place, "fetch_page", 2, at=2 * place, seconds=1, **failing("Forbidden", f"not page {place}"))
+          for place in (1, 2, 3)),
+    )  # fmt: skip
+    assert run.task.failed_step == "fetch_page"
+    assert run.task.error_message == "not page 1"
+
+
+def test_a_step_that_worked_in_between_begins_anew(told):
+    run = told(
+        workflow(1, "flow", seconds=20, **failing("Forbidden", "not page 3")),
+        agent(2, "browser", 1, seconds=19, **failing("Forbidden", "not page 3")),
+        tool(4, "fetch_page", 2, at=2, seconds=1, **failing("Forbidden", "not page 1")),
+        tool(5, "fetch_page", 2, at=4, seconds=1),
+        tool(6, "fetch_page", 2, at=6, seconds=1, **failing("Forbidden", "not page 3")),
+    )
+    assert run.task.error_message == "not page 3"
+
+
 def test_without_words_that_tell_the_first_error_on_the_way_to_the_failure_is_blamed(told):
     run = told(
         agent(1, "a", seconds=20, **failing("Crash", "the end")),

@@ -129,7 +129,7 @@ def test_an_earlier_error_that_was_recovered_from_comes_second(page, make, alice
     callout = opened.find("section", class_="callout")
     assert callout.h2.get_text() == "The step that failed the run: browser, fetch_page, at +38.2s"
     earlier = callout.find_all("p")[1]
-    assert " ".join(earlier.get_text().split()).startswith("The first error, search_web of")
+    assert " ".join(earlier.get_text().split()).startswith("An error before it, search_web of")
     assert earlier.a["href"] == f"?span={'a' * 16}#span"
 
 
