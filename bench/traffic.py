@@ -44,6 +44,18 @@ class Traffic:
             self._trace(scoped.spans, at_ns or time.time_ns())
         return message
 
+    def long_run(self, spans: int) -> ExportTraceServiceRequest:
+        """One run of this many spans: the swarm of `request` over and over, below one root."""
+        message = self.request(traces=-(-spans // SPANS))
+        scoped = message.resource_spans[0].scope_spans[0]
+        root = scoped.spans[0]
+        del scoped.spans[spans:]
+        for span in scoped.spans:
+            span.trace_id = root.trace_id
+            if span is not root and not span.parent_span_id:
+                span.parent_span_id = root.span_id
+        return message
+
     def bodies(self, number: int) -> Iterator[bytes]:
         for _ in range(number):
             yield gzip.compress(self.request().SerializeToString(), 1)
