@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, field_validator
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from swarm_ui import clock
@@ -206,8 +206,10 @@ def spans_of(task_id: str, *columns: Any) -> Select[Any]:
         Span.trace_id, Span.span_id, Span.parent_span_id, Span.agent_id, Span.kind, Span.name, Span.status,
         Span.started_at, Span.ended_at, Span.error_type, func.substr(Span.error_message, 1, 200),
     )  # fmt: skip
-    joined = and_(Span.user_id == TaskTrace.user_id, Span.trace_id == TaskTrace.trace_id)
-    return select(*columns).select_from(TaskTrace).join(Span, joined).where(TaskTrace.task_id == task_id)
+    # No join: SQLite would begin it with all spans of the owner.
+    return select(*columns).where(
+        Span.trace_id.in_(select(TaskTrace.trace_id).where(TaskTrace.task_id == task_id))
+    )
 
 
 def span_of(task_id: str, key: str) -> Span | None:
