@@ -129,9 +129,8 @@ class Reader:
         self._lines: dict[int, list[bytes]] = {}
 
     def expect(self, blobs: Iterable[bytes | None]) -> None:
-        wanted = {
-            block for blob in blobs if blob and (block := block_of(bytes(blob))) is not None
-        } - self._lines.keys()
+        heads = {bytes(blob[:9]) for blob in blobs if blob}
+        wanted = {block for head in heads if (block := block_of(head)) is not None} - self._lines.keys()
         if wanted:
             bodies = self._fetch(sorted(wanted))
             for block_id in wanted:
@@ -145,7 +144,8 @@ class Reader:
         blob = bytes(blob)
         block_id = block_of(blob)
         if block_id is not None:
-            self.expect([blob])
+            if block_id not in self._lines:
+                self.expect([blob])
             lines = self._lines[block_id]
             part = int.from_bytes(blob[9:11], "big")
             return empty | loads(lines[part]) if part < len(lines) else empty
