@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import Any
 
 from flask import after_this_request
-from sqlalchemy import Connection, or_, select, update
+from sqlalchemy import Connection, bindparam, or_, select, update
 from sqlalchemy.exc import DBAPIError
 
 from swarm_ui import clock, ids
@@ -24,6 +24,10 @@ _ALPHABET = string.ascii_letters + string.digits
 _LENGTH = 40
 _SHOWN = 12
 _NOTED_EVERY = timedelta(minutes=1)
+# Made once: every request of a program asks it.
+_FIND = select(
+    ApiKey.id, ApiKey.user_id, ApiKey.scopes, ApiKey.expires_at, ApiKey.revoked_at, ApiKey.last_used_at
+).where(ApiKey.hash == bindparam("presented"))
 
 
 def make(owner_id: int, creator_id: int, name: str, scopes: list[str]) -> tuple[ApiKey, str]:
@@ -53,17 +57,8 @@ def find(presented: str) -> KeyHolder | None:
 
     On a connection of its own: the request's session stays untouched, free to begin as a writer.
     """
-    columns = (
-        ApiKey.id,
-        ApiKey.user_id,
-        ApiKey.scopes,
-        ApiKey.expires_at,
-        ApiKey.revoked_at,
-        ApiKey.last_used_at,
-    )
-    statement = select(*columns).where(ApiKey.hash == _hash(presented))
     with db.engine.connect() as connection:
-        row = connection.execute(statement).first()
+        row = connection.execute(_FIND, {"presented": _hash(presented)}).first()
     if row is None:
         return None
     key_id, owner_id, scopes, expires_at, revoked_at, last_used_at = row

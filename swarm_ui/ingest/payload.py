@@ -87,7 +87,7 @@ class Blocks:
 
     def __init__(self, at_us: int) -> None:
         self._at_us = at_us
-        self._id = _new_block_id(at_us)
+        self._begin()
         self._documents: list[bytes] = []
         self._size = 0
         self._closed: list[tuple[int, bytes]] = []
@@ -97,12 +97,16 @@ class Blocks:
             self._close()
         self._documents.append(document)
         self._size += len(document)
-        return _IN_BLOCK + self._id.to_bytes(8, "big") + (len(self._documents) - 1).to_bytes(2, "big")
+        return self._head + (len(self._documents) - 1).to_bytes(2, "big")
+
+    def _begin(self) -> None:
+        self._id = _new_block_id(self._at_us)
+        self._head = _IN_BLOCK + self._id.to_bytes(8, "big")
 
     def _close(self) -> None:
         if self._documents:
             self._closed.append((self._id, _compress(b"\n".join(self._documents))))
-            self._id = _new_block_id(self._at_us)
+            self._begin()
         self._documents, self._size = [], 0
 
     def rows(self) -> list[tuple[int, bytes]]:
