@@ -45,7 +45,8 @@ class Run:
 
     task_id: str
     task: dict[str, Any]
-    span_agents: dict[tuple[str, str], str]
+    # By the row ids of the spans.
+    span_agents: dict[int, str]
     agents: dict[str, dict[str, Any]]
     contributions: list[dict[str, Any]]
     messages: list[tuple[Any, ...]]
@@ -117,9 +118,7 @@ def interpret(
         task_id=task_id,
         task=task,
         span_agents={
-            (node.trace_id, node.span_id): agent_ids[node.invocation.agent]
-            for node in ordered
-            if node.invocation is not None
+            node.row_id: agent_ids[node.invocation.agent] for node in ordered if node.invocation is not None
         },
         agents=_agents(agent_ids, services, sample),
         contributions=contributions,

@@ -254,7 +254,7 @@ def _span_changes(nodes: list[Any], task_id: str, run: Run | None, owner_id: int
     agents = run.span_agents if run else {}
     changes = []
     for node in nodes:
-        agent_id = agents.get((node.trace_id, node.span_id))
+        agent_id = agents.get(node.row_id)
         if node.stored_agent != agent_id or node.stored_task != task_id:
             changes.append((task_id, agent_id, node.row_id, owner_id))
     return changes
