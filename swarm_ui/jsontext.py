@@ -11,7 +11,10 @@ _OPTIONS = orjson.OPT_NON_STR_KEYS
 
 
 def dumps(value: Any) -> str:
-    return dump_bytes(value).decode()
+    try:
+        return orjson.dumps(value, option=_OPTIONS).decode()
+    except (orjson.JSONEncodeError, RecursionError):
+        return dump_bytes(value).decode()
 
 
 def dump_bytes(value: Any) -> bytes:

@@ -67,6 +67,15 @@ MESSAGE_TYPE = ("gen_ai.message.type", "messaging.message.type", "message.type",
 ERROR_TYPE = ("error.type", "exception.type")
 ERROR_MESSAGE = ("error.message", "exception.message")
 
+# The names above by the question they answer about a span; `ingest/facts.py` asks.
+QUESTIONS = {
+    "agent": AGENT_NAME, "node": AGENT_NODE, "caller": CALLER_NAME, "parent": PARENT_AGENT, "workflow": WORKFLOW_NAME, "entity": ENTITY_NAME,
+    "session": SESSION, "model": MODEL, "provider": PROVIDER, "input_tokens": INPUT_TOKENS, "output_tokens": OUTPUT_TOKENS,
+    "total_tokens": TOTAL_TOKENS, "cached_tokens": CACHED_TOKENS, "cost": COST, "part_of_cost": tuple(key for pair in COST_PARTS for key in pair),
+    "tool": TOOL_NAME, "call": TOOL_CALL_ID, "arguments": TOOL_ARGUMENTS, "sender": SENDER, "recipient": RECIPIENT, "message": MESSAGE_TYPE,
+    "error": ERROR_TYPE, "error_message": ERROR_MESSAGE,
+}  # fmt: skip
+
 # A resource attribute: the data is an example that can be taken away again.
 SAMPLE = "swarm_ui.sample"
 

@@ -11,15 +11,18 @@
 """
 
 import re
-from hashlib import blake2b
+from functools import lru_cache
+from hashlib import sha256
 from typing import Any
 
 from swarm_ui.ingest import conventions as c
 from swarm_ui.ingest.handovers import SOMEBODY, handed_to, tool_calls
 from swarm_ui.ingest.records import SpanRecord, optional_id
 from swarm_ui.ingest.values import (
+    answers,
     count,
     first,
+    is_generic,
     named,
     number,
     opaque,
@@ -28,10 +31,9 @@ from swarm_ui.ingest.values import (
     string,
     without_uuid,
 )
-from swarm_ui.jsontext import clean_text, dump_bytes
+from swarm_ui.jsontext import clean_text, dump_bytes, dumps
 
 _STATUS = ("unset", "ok", "error")
-_frameworks: dict[tuple[str, str], str] = {}
 
 
 class Facts:
@@ -60,12 +62,13 @@ class Facts:
 
 def facts_of(record: SpanRecord) -> Facts:
     attributes = record.attributes
+    said = answers(attributes)
     facts = Facts()
     facts.trace_id, facts.span_id, facts.parent_id = record.trace_id, record.span_id, record.parent_id
     facts.started_at, facts.ended_at = record.started_at, record.ended_at
     facts.name = named(record.name) or "(no name)"
     facts.status = _STATUS[record.status]
-    if "{" in facts.name and (shown := record.attributes.get(c.SHOWN_NAME)):
+    if "{" in facts.name and (shown := attributes.get(c.SHOWN_NAME)):
         facts.name = named(shown) or facts.name
     more: dict[str, Any] = {}
     facts.more = more
@@ -74,41 +77,43 @@ def facts_of(record: SpanRecord) -> Facts:
     if record.resource.get(c.SAMPLE):
         more["smp"] = 1
     operation = named(attributes.get("gen_ai.operation.name"))
-    kind = _kind(attributes, operation)
+    kind = _kind(attributes, operation, said)
     if (
         kind == "llm"
         and c.PRIVATE_METHOD.search(facts.name)
-        and first(attributes, (*c.INPUT_TOKENS, *c.OUTPUT_TOKENS)) is None
+        and not ("input_tokens" in said or "output_tokens" in said)
     ):
         kind = "step"
     facts.kind = kind
+    scope_name, scope_version = named(record.scope[0]), named(record.scope[1])
+    facts.scope = _scope(scope_name, scope_version)
 
-    scope_name, scope_version = map(named, record.scope)
-    facts.scope = clean_text(f"{scope_name}@{scope_version}", 255) if scope_name or scope_version else None
-
-    _read_usage(facts, attributes, kind)
-    _read_error(facts, record, attributes)
-    _read_agent(facts, attributes, operation)
+    _read_usage(facts, said, attributes)
+    _read_error(facts, record, said)
+    _read_agent(facts, said, attributes, operation)
     if kind == "tool":
-        _read_tool(facts, attributes)
+        _read_tool(facts, said, attributes, operation)
     elif kind == "llm":
-        _read_model(facts, attributes)
+        _read_model(facts, said, attributes)
         if calls := tool_calls(attributes):
             more["calls"] = calls
     if kind != "step" and (framework := framework_of(scope_name)):
         more["fw"] = framework
-    _read_message(more, attributes)
-    if session := named(first(attributes, c.SESSION)):
+    if "sender" in said:
+        _read_message(more, said, attributes)
+    if "session" in said and (session := named(said["session"])):
         more["ses"] = session
     if string(attributes.get("openinference.span.kind")) in c.EVALUATION or operation in c.EVALUATION:
         more["ev"] = 1
     if record.remote_parent:
         more["rem"] = 1
-    facts.links = sorted({
-        linked for link in record.links if (linked := optional_id(link["traceId"], 32)) and linked != record.trace_id
-    })  # fmt: skip
-    if facts.links:
-        more["lk"] = facts.links
+    facts.links = []
+    if record.links:
+        facts.links = sorted({
+            linked for link in record.links if (linked := optional_id(link["traceId"], 32)) and linked != record.trace_id
+        })  # fmt: skip
+        if facts.links:
+            more["lk"] = facts.links
     return facts
 
 
@@ -128,14 +133,14 @@ def document_of(record: SpanRecord, resource: str) -> bytes:
 
 def content_hash(facts: Facts, document: bytes) -> int:
     """63 bits of everything that the span says, equal for equal content however it was encoded."""
-    digest = blake2b(document, digest_size=8, key=facts.status.encode())
+    digest = sha256(document)
     digest.update(
-        f"{facts.name}\x1f{facts.parent_id}\x1f{facts.started_at}\x1f{facts.ended_at}\x1f{facts.scope}".encode()
+        f"\x1f{facts.status}\x1f{facts.name}\x1f{facts.parent_id}\x1f{facts.started_at}\x1f{facts.ended_at}\x1f{facts.scope}".encode()
     )
-    return int.from_bytes(digest.digest()) >> 1
+    return int.from_bytes(digest.digest()[:8]) >> 1
 
 
-def _kind(attributes: dict[str, Any], operation: str) -> str:
+def _kind(attributes: dict[str, Any], operation: str, said: dict[str, Any]) -> str:
     if found := attributes.get("openinference.span.kind"):
         kind = c.OPENINFERENCE_KIND.get(str(found).upper(), "step")
         # OpenTelemetry's own word is the more exact one where a library sends both.
@@ -156,7 +161,7 @@ def _kind(attributes: dict[str, Any], operation: str) -> str:
         if c.VERCEL_LLM.match(vercel):
             return "llm"
         if c.VERCEL_AGENT.match(vercel):
-            return "agent" if first(attributes, c.CALLER_NAME) else "step"
+            return "agent" if said.get("caller") else "step"
         return "step"
     if attributes.get("llm.request.type"):
         return "llm"
@@ -172,44 +177,45 @@ def _kind(attributes: dict[str, Any], operation: str) -> str:
 MODEL_OR_USAGE = ("gen_ai.request.model", "gen_ai.response.model", *c.INPUT_TOKENS)
 
 
-def _read_usage(facts: Facts, attributes: dict[str, Any], kind: str) -> None:
-    get = attributes.get
-    input_tokens, output_tokens = (
-        count(first(attributes, c.INPUT_TOKENS)),
-        count(first(attributes, c.OUTPUT_TOKENS)),
-    )
-    total = count(first(attributes, c.TOTAL_TOKENS))
+def _read_usage(facts: Facts, said: dict[str, Any], attributes: dict[str, Any]) -> None:
+    input_tokens, output_tokens = count(said.get("input_tokens")), count(said.get("output_tokens"))
+    total = count(said.get("total_tokens"))
     if facts.status == "error" and not input_tokens and not output_tokens and not total:
         # A failed call that reports zeros has measured nothing.
         input_tokens = output_tokens = total = None
     facts.input_tokens, facts.output_tokens = input_tokens, output_tokens
-    facts.cached_tokens = count(first(attributes, c.CACHED_TOKENS)) if input_tokens is not None else None
+    facts.cached_tokens = count(said.get("cached_tokens")) if input_tokens is not None else None
     if total is not None and input_tokens is None and output_tokens is None:
         facts.more["tot"] = total
     facts.model = facts.provider = None
-    cost = number(first(attributes, c.COST))
-    if cost is None:
-        for one, other in c.COST_PARTS:
-            parts = number(get(one)), number(get(other))
-            if parts != (None, None):
+    cost = number(said.get("cost"))
+    if cost is None and "part_of_cost" in said:
+        for pair in c.COST_PARTS:
+            parts = [number(attributes.get(key)) for key in pair]
+            if parts != [None, None]:
                 cost = (parts[0] or 0.0) + (parts[1] or 0.0)
                 break
     facts.cost = round(cost, 8) if cost is not None and 0 <= cost < 10_000_000 else None
-    if kind != "llm" and (input_tokens is not None or output_tokens is not None):
-        _read_model(facts, attributes)
+    if facts.kind != "llm" and (input_tokens is not None or output_tokens is not None):
+        _read_model(facts, said, attributes)
 
 
-def _read_model(facts: Facts, attributes: dict[str, Any]) -> None:
-    model = named(first(attributes, c.MODEL))
+def _read_model(facts: Facts, said: dict[str, Any], attributes: dict[str, Any]) -> None:
+    model = named(said.get("model"))
     if not model and (parameters := attributes.get("llm.invocation_parameters")):
         # Failed calls of some libraries name the model only here.
         found = parsed_json(parameters)
         model = named(found.get("model") or found.get("model_name")) if isinstance(found, dict) else ""
     facts.model = model if model != "unknown" and model else None
-    facts.provider = named(first(attributes, c.PROVIDER)).lower() or None
+    facts.provider = named(said.get("provider")).lower() or None
 
 
-def _read_error(facts: Facts, record: SpanRecord, attributes: dict[str, Any]) -> None:
+@lru_cache(maxsize=1_024)
+def _scope(name: str, version: str) -> str | None:
+    return clean_text(f"{name}@{version}", 255) if name or version else None
+
+
+def _read_error(facts: Facts, record: SpanRecord, said: dict[str, Any]) -> None:
     facts.error_type = facts.error_message = None
     if record.status != 2:
         return
@@ -219,8 +225,8 @@ def _read_error(facts: Facts, record: SpanRecord, attributes: dict[str, Any]) ->
             kind = named(event["attributes"].get("exception.type"))
             message = string(event["attributes"].get("exception.message"))
             break
-    kind = kind or named(first(attributes, c.ERROR_TYPE))
-    message = message or record.status_message or string(first(attributes, c.ERROR_MESSAGE))
+    kind = kind or named(said.get("error"))
+    message = message or record.status_message or string(said.get("error_message"))
     if kind and c.CONTROL_FLOW.search(kind):
         facts.status = "ok"  # raised to steer the graph, not because something went wrong
         return
@@ -228,16 +234,12 @@ def _read_error(facts: Facts, record: SpanRecord, attributes: dict[str, Any]) ->
     facts.error_message = clean_text(message, 8_000) if message else None
 
 
-def _read_agent(facts: Facts, attributes: dict[str, Any], operation: str) -> None:
+def _read_agent(facts: Facts, said: dict[str, Any], attributes: dict[str, Any], operation: str) -> None:
     more, kind = facts.more, facts.kind
-    name = named(first(attributes, c.AGENT_NAME))
+    name = named(said.get("agent"))
     if kind == "workflow" or operation == "invoke_workflow":
         # A whole run. In the newest convention its name stands where an agent's stands otherwise.
-        workflow = (
-            first(attributes, c.WORKFLOW_NAME)
-            or (operation == "invoke_workflow" and name)
-            or first(attributes, c.ENTITY_NAME)
-        )
+        workflow = said.get("workflow") or (operation == "invoke_workflow" and name) or said.get("entity")
         more["wf"] = named(workflow) or readable(facts.name) or facts.name
         return
     if operation == "create_agent":
@@ -247,12 +249,12 @@ def _read_agent(facts: Facts, attributes: dict[str, Any], operation: str) -> Non
     if kind == "agent":
         more["inv"] = 1
         if not name and attributes.get("traceloop.span.kind"):
-            name = named(first(attributes, c.ENTITY_NAME))
+            name = named(said.get("entity"))
         if not name:
-            node = named(first(attributes, c.AGENT_NODE))
+            node = named(said.get("node"))
             name = node if node and not opaque(node) else ""
         if not name:
-            name = named(first(attributes, c.CALLER_NAME)) if "ai.operationId" in attributes else ""
+            name = named(said.get("caller")) if "ai.operationId" in attributes else ""
         if not name and graph_node:
             name = graph_node
         if not name:
@@ -260,15 +262,15 @@ def _read_agent(facts: Facts, attributes: dict[str, Any], operation: str) -> Non
             more["imp"] = 1
         if opaque(name):
             name = ""
-        if not name or c.GENERIC_NAME.match(name):
+        if not name or is_generic(name):
             more["gen"] = 1
-        if (parent := named(first(attributes, c.PARENT_AGENT))) and not opaque(parent):
+        if (parent := named(said.get("parent"))) and not opaque(parent):
             more["pa"] = parent
     else:
         if not name and "ai.operationId" in attributes:
-            name = named(first(attributes, c.CALLER_NAME))
+            name = named(said.get("caller"))
         name = name or graph_node
-        if name and (opaque(name) or c.GENERIC_NAME.match(name)):
+        if name and (opaque(name) or is_generic(name)):
             name = ""
     if name:
         more["ag"] = name
@@ -287,31 +289,31 @@ _NAMESPACE = re.compile(r'"langgraph_checkpoint_ns": ?"([^":|]+):')
 _DESTINATION = re.compile(r'"__handoff_destination": ?"([^"]+)"')
 
 
-def _read_tool(facts: Facts, attributes: dict[str, Any]) -> None:
+def _read_tool(facts: Facts, said: dict[str, Any], attributes: dict[str, Any], operation: str) -> None:
     more = facts.more
-    tool = named(first(attributes, c.TOOL_NAME))
+    tool = named(said.get("tool"))
     if not tool and attributes.get("traceloop.span.kind"):
-        tool = named(first(attributes, c.ENTITY_NAME))
+        tool = named(said.get("entity"))
     tool = more["tl"] = tool or readable(facts.name) or facts.name
-    if call := named(first(attributes, c.TOOL_CALL_ID)):
+    if call := named(said.get("call")):
         more["call"] = call
     metadata = attributes.get("metadata")
     if isinstance(metadata, str) and (found := _DESTINATION.search(metadata)):
         more["to"] = named(found[1])
-    elif destination := handed_to(tool, first(attributes, c.TOOL_ARGUMENTS)):
+    elif destination := handed_to(tool, said.get("arguments")):
         more["to"] = named(destination)
-    elif c.HANDOFF_WORD.search(named(attributes.get("gen_ai.operation.name"))):
+    elif c.HANDOFF_WORD.search(operation):
         more["to"] = SOMEBODY
 
 
-def _read_message(more: dict[str, Any], attributes: dict[str, Any]) -> None:
-    sender, recipient = first(attributes, c.SENDER), first(attributes, c.RECIPIENT)
+def _read_message(more: dict[str, Any], said: dict[str, Any], attributes: dict[str, Any]) -> None:
+    sender, recipient = said["sender"], said.get("recipient")
     if not sender or not isinstance(sender, str):
         return
     more["snd"] = without_uuid(named(sender))
     if isinstance(recipient, str) and recipient:
         more["rcp"] = without_uuid(named(recipient))
-    if kind := named(first(attributes, c.MESSAGE_TYPE)):
+    if kind := named(said.get("message")):
         more["mt"] = kind
     context = attributes.get("message_context")
     if isinstance(context, str) and (found := _MESSAGE_ID.search(context)):
@@ -321,16 +323,12 @@ def _read_message(more: dict[str, Any], attributes: dict[str, Any]) -> None:
 _MESSAGE_ID = re.compile(r'"message_id": ?"([^"]{1,64})"')
 
 
+@lru_cache(maxsize=1_024)
 def framework_of(scope: str) -> str:
     if scope in c.SCOPE_NAMES:
         return c.SCOPE_NAMES[scope]
-    known = _frameworks.get((scope, ""))
-    if known is None:
-        known = c.SCOPE_SUFFIX.sub("", c.SCOPE_PREFIX.sub("", scope)) or scope
-        if len(_frameworks) < 1000:
-            _frameworks[scope, ""] = known
-    return known
+    return c.SCOPE_SUFFIX.sub("", c.SCOPE_PREFIX.sub("", scope)) or scope
 
 
 def more_json(facts: Facts) -> str:
-    return dump_bytes(facts.more).decode()
+    return dumps(facts.more)

@@ -63,14 +63,21 @@ def _value(value: Any, depth: int) -> Any:
 
 def span_of(span: Any, resource: dict[str, Any], scope: tuple[str, str]) -> SpanRecord:
     record = SpanRecord()
-    record.trace_id, record.span_id = checked_ids(span.trace_id.hex(), span.span_id.hex())
-    parent = span.parent_span_id.hex()
-    record.parent_id = parent if len(parent) == 16 and parent.strip("0") else None
+    trace_id, span_id, parent = span.trace_id, span.span_id, span.parent_span_id
+    if len(trace_id) == 16 and len(span_id) == 8 and any(trace_id) and any(span_id):
+        record.trace_id, record.span_id = trace_id.hex(), span_id.hex()
+    else:
+        record.trace_id, record.span_id = checked_ids(
+            trace_id.hex(), span_id.hex()
+        )  # which says what is wrong
+    record.parent_id = parent.hex() if len(parent) == 8 and any(parent) else None
     record.name = span.name
     record.started_at, record.ended_at = times(span.start_time_unix_nano, span.end_time_unix_nano)
-    status = span.status
-    record.status = status.code if status.code in (1, 2) else 0
-    record.status_message = status.message
+    record.status, record.status_message = 0, ""
+    if span.HasField("status"):
+        status = span.status
+        record.status = status.code if status.code in (1, 2) else 0
+        record.status_message = status.message
     record.attributes = attributes_of(span.attributes)
     record.events = [
         {

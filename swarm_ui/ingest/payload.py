@@ -87,7 +87,7 @@ class Blocks:
 
     def __init__(self, at_us: int) -> None:
         self._at_us = at_us
-        self._id = _new_block_id(at_us)
+        self._begin()
         self._documents: list[bytes] = []
         self._size = 0
         self._closed: list[tuple[int, bytes]] = []
@@ -97,12 +97,16 @@ class Blocks:
             self._close()
         self._documents.append(document)
         self._size += len(document)
-        return _IN_BLOCK + self._id.to_bytes(8, "big") + (len(self._documents) - 1).to_bytes(2, "big")
+        return self._head + (len(self._documents) - 1).to_bytes(2, "big")
+
+    def _begin(self) -> None:
+        self._id = _new_block_id(self._at_us)
+        self._head = _IN_BLOCK + self._id.to_bytes(8, "big")
 
     def _close(self) -> None:
         if self._documents:
             self._closed.append((self._id, _compress(b"\n".join(self._documents))))
-            self._id = _new_block_id(self._at_us)
+            self._begin()
         self._documents, self._size = [], 0
 
     def rows(self) -> list[tuple[int, bytes]]:
@@ -129,9 +133,8 @@ class Reader:
         self._lines: dict[int, list[bytes]] = {}
 
     def expect(self, blobs: Iterable[bytes | None]) -> None:
-        wanted = {
-            block for blob in blobs if blob and (block := block_of(bytes(blob))) is not None
-        } - self._lines.keys()
+        heads = {bytes(blob[:9]) for blob in blobs if blob}
+        wanted = {block for head in heads if (block := block_of(head)) is not None} - self._lines.keys()
         if wanted:
             bodies = self._fetch(sorted(wanted))
             for block_id in wanted:
@@ -145,7 +148,8 @@ class Reader:
         blob = bytes(blob)
         block_id = block_of(blob)
         if block_id is not None:
-            self.expect([blob])
+            if block_id not in self._lines:
+                self.expect([blob])
             lines = self._lines[block_id]
             part = int.from_bytes(blob[9:11], "big")
             return empty | loads(lines[part]) if part < len(lines) else empty

@@ -19,6 +19,25 @@ def first(attributes: dict[str, Any], keys: tuple[str, ...]) -> Any:
     return None
 
 
+def answers(attributes: dict[str, Any]) -> dict[str, Any]:
+    """`first` for each of `conventions.QUESTIONS` in one pass; what has no answer is missing."""
+    found: dict[str, Any] = {}
+    ranks: dict[str, int] = {}
+    for key, value in attributes.items():
+        if key in _ANSWERS and value is not None and value != "":
+            for question, rank in _ANSWERS[key]:
+                if question not in ranks or rank < ranks[question]:
+                    ranks[question], found[question] = rank, value
+    return found
+
+
+# Each key with the questions that it answers, and its rank among the keys that do.
+_ANSWERS: dict[str, list[tuple[str, int]]] = {}
+for _question, _keys in c.QUESTIONS.items():
+    for _rank, _key in enumerate(_keys):
+        _ANSWERS.setdefault(_key, []).append((_question, _rank))
+
+
 def string(value: Any) -> str:
     if isinstance(value, str):
         return value
@@ -30,7 +49,7 @@ def named(value: Any) -> str:
     the same key."""
     if not value:
         return ""
-    return _name(string(value)[: _LONGEST_NAME + 1])
+    return _name((value if isinstance(value, str) else str(value))[: _LONGEST_NAME + 1])
 
 
 @lru_cache(maxsize=4_096)
@@ -93,9 +112,16 @@ def without_uuid(name: str) -> str:
     return c.UUID.sub("", name).strip() if len(name) >= 32 else name
 
 
+@lru_cache(maxsize=4_096)
 def opaque(name: str) -> bool:
     """An id where a name should be: it is new in every process, or says nothing to a reader."""
     return bool(_OPAQUE.match(name))
+
+
+@lru_cache(maxsize=4_096)
+def is_generic(name: str) -> bool:
+    """A word for a part of a framework, not for an agent."""
+    return bool(c.GENERIC_NAME.match(name))
 
 
 _OPAQUE = re.compile(r"^[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}$|^[0-9a-f]{12,64}$", re.IGNORECASE)

@@ -68,14 +68,16 @@ def _cost(node: Node, price: Callable[[Node], float | None]) -> float | None:
 
 def sums(by_time: list[Node], costs: dict[int, float | None]) -> dict[str, Any]:
     counted = [node for node in by_time if node.counts]
+    calls = [node for node in by_time if node.call]
+    tools = [node for node in by_time if node.kind == "tool" and is_tool_call(node)]
     return {
-        "inputTokens": _added(node.input_tokens for node in counted),
-        "outputTokens": _added(node.output_tokens for node in counted),
-        "cachedTokens": _added(node.cached_tokens for node in counted),
-        "tokenUsage": _added(total_of(node) for node in counted),
+        "inputTokens": _added([node.input_tokens for node in counted]),
+        "outputTokens": _added([node.output_tokens for node in counted]),
+        "cachedTokens": _added([node.cached_tokens for node in counted]),
+        "tokenUsage": _added([total_of(node) for node in counted]),
         "estimatedCost": _money(costs.values()),
-        "llmCalls": sum(1 for node in by_time if node.call),
-        "toolCalls": sum(1 for node in by_time if is_tool_call(node)),
+        "llmCalls": len(calls),
+        "toolCalls": len(tools),
     }
 
 
@@ -135,9 +137,9 @@ def contributions(
             used.setdefault(node.invocation.agent, []).append(node)
     for name, nodes in used.items():
         part = parts[name]
-        part["inputTokens"] = _added(node.input_tokens for node in nodes)
-        part["outputTokens"] = _added(node.output_tokens for node in nodes)
-        part["estimatedCost"] = _money(costs.get(id(node)) for node in nodes)
+        part["inputTokens"] = _added([node.input_tokens for node in nodes])
+        part["outputTokens"] = _added([node.output_tokens for node in nodes])
+        part["estimatedCost"] = _money([costs.get(id(node)) for node in nodes])
     for part in parts.values():
         part["tools"] = sorted(part["tools"])[:50]
     return sorted(parts.values(), key=lambda part: part["agentId"])

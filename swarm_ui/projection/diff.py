@@ -1,8 +1,9 @@
 """What a run's projection has to change: its derived rows compared with those that are stored. Reads only; every statement names the owner."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from swarm_ui.jsontext import dumps, loads
@@ -10,64 +11,70 @@ from swarm_ui.orm import database_text
 from swarm_ui.projection.mapping import Run
 from swarm_ui.rawsql import Raw
 
-# Per table: the columns that the projection owns after `id`, and which of them hold JSON and times.
-MESSAGES = (
-    "messages",
-    ("taskId", "senderId", "recipientId", "messageType", "content", "metadata", "at", "spanId"),
-)
-LOGS = ("execution_logs", ("taskId", "agentId", "eventType", "level", "message", "metadata", "at", "spanId"))
-METRICS = (
-    "metrics",
-    (
-        "agentId", "taskId", "executionTime", "tokenUsage", "estimatedCost", "successFlag", "at", "spanId", "provider", "model",
-        "inputTokens", "outputTokens", "cachedTokens", "workflowId", "errorType",
-    ),
-)  # fmt: skip
-HISTORY = (
-    "execution_history",
-    (
-        "taskId",
-        "workflowId",
-        "input",
-        "output",
-        "conversationLog",
-        "metrics",
-        "executionTime",
-        "status",
-        "storageUrl",
-    ),
-)
-TASK_COLUMNS = (
-    "workflowId", "input", "assignedAgents", "status", "result", "executionTime", "startedAt", "completedAt", "name", "summary", "source",
-    "traceId", "sessionId", "errorType", "errorMessage", "failedSpanId", "failedAgentId", "failedStep", "lastProgressAt",
-    "inputTokens", "outputTokens", "cachedTokens", "tokenUsage", "estimatedCost", "llmCalls", "toolCalls", "errorCount",
-    "warningCount", "agentCount", "spanCount", "graph",
-)  # fmt: skip
-CONTRIBUTION = (
-    "at", "lastAt", "executions", "failures", "executionTime", "inputTokens", "outputTokens", "estimatedCost", "llmCalls",
-    "toolCalls", "retrievals", "delegations", "model", "tools",
-)  # fmt: skip
-COUNTED = ("executions", "failures", "llmCalls", "toolCalls", "retrievals", "delegations")
-_JSON = frozenset(
-    {
-        "content",
-        "metadata",
-        "input",
-        "output",
-        "result",
-        "conversationLog",
-        "metrics",
-        "assignedAgents",
-        "graph",
-        "tools",
-    }
-)
+_JSON = frozenset({
+    "content", "metadata", "input", "output", "result", "conversationLog", "metrics", "assignedAgents", "graph", "tools",
+})  # fmt: skip
 _TIME = frozenset({"at", "lastAt", "startedAt", "completedAt", "lastProgressAt"})
 # What MySQL refuses to store when it is too large, where SQLite takes it.
-_BOUNDED = frozenset({"executionTime", "inputTokens", "outputTokens", "cachedTokens", "tokenUsage"})
-_MONEY = frozenset({"estimatedCost"})
-_LARGEST_INT = 2_147_483_647
-_LARGEST_MONEY = 99_999_999.0
+_LARGEST = dict.fromkeys(("executionTime", "inputTokens", "outputTokens", "cachedTokens", "tokenUsage"), 2_147_483_647) | {
+    "estimatedCost": 99_999_999.0
+}  # fmt: skip
+
+
+class Table:
+    """The columns of a table that the projection owns; the rows of all but `task_agents` begin with their id."""
+
+    def __init__(self, name: str, columns: str, key: str = "id,") -> None:
+        self.name = name
+        self.columns = tuple(columns.split(","))
+        whole = (key + columns).split(",")
+        self.pick = itemgetter(*whole)
+        self._json = [place for place, column in enumerate(whole) if column in _JSON]
+        self._times = [place for place, column in enumerate(whole) if column in _TIME]
+        self._largest = [
+            (place, _LARGEST[column]) for place, column in enumerate(whole) if column in _LARGEST
+        ]
+
+    def ready(self, row: Iterable[Any]) -> tuple[Any, ...]:
+        """A row as raw SQL takes it: JSON as text, µs as a time, absurd sums as the largest that fits."""
+        values = list(row)
+        for place in self._json:
+            if values[place] is not None:
+                values[place] = dumps(values[place])
+        for place in self._times:
+            if values[place] is not None:
+                values[place] = database_text(values[place])
+        for place, most in self._largest:
+            if (value := values[place]) is not None and value > most:
+                values[place] = most
+        return tuple(values)
+
+
+MESSAGES = Table("messages", "taskId,senderId,recipientId,messageType,content,metadata,at,spanId")
+LOGS = Table("execution_logs", "taskId,agentId,eventType,level,message,metadata,at,spanId")
+METRICS = Table(
+    "metrics",
+    "agentId,taskId,executionTime,tokenUsage,estimatedCost,successFlag,at,spanId,provider,model,inputTokens,outputTokens,cachedTokens,"
+    "workflowId,errorType",
+)
+HISTORY = Table(
+    "execution_history",
+    "taskId,workflowId,input,output,conversationLog,metrics,executionTime,status,storageUrl",
+)
+TASKS = Table(
+    "tasks",
+    "workflowId,input,assignedAgents,status,result,executionTime,startedAt,completedAt,name,summary,source,traceId,sessionId,errorType,"
+    "errorMessage,failedSpanId,failedAgentId,failedStep,lastProgressAt,inputTokens,outputTokens,cachedTokens,tokenUsage,estimatedCost,"
+    "llmCalls,toolCalls,errorCount,warningCount,agentCount,spanCount,graph",
+)
+CONTRIBUTIONS = Table(
+    "task_agents",
+    "at,lastAt,executions,failures,executionTime,inputTokens,outputTokens,estimatedCost,llmCalls,toolCalls,retrievals,delegations,model,tools",
+    key="",
+)
+COUNTED = ("executions", "failures", "llmCalls", "toolCalls", "retrievals", "delegations")
+_COUNTED_IN = itemgetter(*map(CONTRIBUTIONS.columns.index, COUNTED))
+_LAST_AT = CONTRIBUTIONS.columns.index("lastAt")
 
 
 @dataclass(slots=True)
@@ -128,21 +135,17 @@ def plan_run(
 
     `shared` are those of the old tasks that other runs were part of too: what is not found again there is theirs.
     """
-    messages = run.messages if run else []
-    logs = run.logs if run else []
-    metrics = run.metrics if run else []
-    history = [_history_row(run.history)] if run and run.history else []
+    history = [HISTORY.pick(run.history)] if run and run.history else []
     lists = [
-        _compare(raw, owner_id, MESSAGES, messages, old_task_ids, shared),
-        _compare(raw, owner_id, LOGS, logs, old_task_ids, shared),
-        _compare(raw, owner_id, METRICS, metrics, old_task_ids, shared),
+        _compare(raw, owner_id, MESSAGES, run.messages if run else [], old_task_ids, shared),
+        _compare(raw, owner_id, LOGS, run.logs if run else [], old_task_ids, shared),
+        _compare(raw, owner_id, METRICS, run.metrics if run else [], old_task_ids, shared),
         _compare(raw, owner_id, HISTORY, history, old_task_ids, shared),
     ]
-    task = Change("tasks", TASK_COLUMNS)
     if run:
-        row = (run.task_id, *(run.task[column] for column in TASK_COLUMNS))
-        task = _compare(raw, owner_id, ("tasks", TASK_COLUMNS), [row], old_task_ids, shared, key="id")
+        task = _compare(raw, owner_id, TASKS, [TASKS.pick(run.task)], old_task_ids, shared, key="id")
     else:
+        task = Change(TASKS.name, TASKS.columns)
         task.removed = [old for old in old_task_ids if old not in shared]
     workflow_id = run.workflow["id"] if run and run.workflow else None
     contributions, counters, receded = _compare_contributions(
@@ -176,68 +179,29 @@ def _workflows_of(raw: Raw, owner_id: int, task_ids: list[str]) -> set[str | Non
     return {row[0] for row in raw.rows_in(statement, (owner_id,), task_ids)}
 
 
-def _history_row(history: dict[str, Any]) -> tuple[Any, ...]:
-    return (history["id"], *(history.get(column) for column in HISTORY[1]))
-
-
-def _bounded(number: int) -> int:
-    return min(number, _LARGEST_INT)
-
-
-def _affordable(dollars: float) -> float:
-    return min(dollars, _LARGEST_MONEY)
-
-
-def _converters(columns: tuple[str, ...]) -> list[tuple[int, Callable[[Any], Any]]]:
-    """The places whose values raw SQL takes in another form: JSON as text, µs as a time, absurd sums as the largest that fits."""
-    forms: list[tuple[frozenset[str], Callable[[Any], Any]]] = [
-        (_JSON, dumps),
-        (_TIME, database_text),
-        (_BOUNDED, _bounded),
-        (_MONEY, _affordable),
-    ]
-    return [
-        (place, convert) for place, column in enumerate(columns) for held, convert in forms if column in held
-    ]
-
-
-_CONVERTERS = {
-    columns: _converters(columns)
-    for columns in (MESSAGES[1], LOGS[1], METRICS[1], HISTORY[1], TASK_COLUMNS, CONTRIBUTION)
-}
-
-
-def _ready(columns: tuple[str, ...], row: Iterable[Any]) -> tuple[Any, ...]:
-    """A row as its columns take it in raw SQL."""
-    values = list(row)
-    for place, convert in _CONVERTERS[columns]:
-        if values[place] is not None:
-            values[place] = convert(values[place])
-    return tuple(values)
-
-
 def _compare(
     raw: Raw,
     owner_id: int,
-    table: tuple[str, tuple[str, ...]],
+    table: Table,
     rows: list[tuple[Any, ...]],
     old_task_ids: list[str],
     shared: frozenset[str],
     key: str = "taskId",
 ) -> Change:
-    name, columns = table
-    change = Change(name, columns)
-    wanted = {row[0]: _ready(columns, row[1:]) for row in rows}
-    stored: dict[str, tuple[Any, ...]] = {}
-    if old_task_ids:
-        statement = f"SELECT id,{','.join(columns)} FROM {name} WHERE userId=? AND {key} IN {{}}"
-        stored = {row[0]: row[1:] for row in raw.rows_in(statement, (owner_id,), old_task_ids)}
-    for row_id, values in wanted.items():
+    columns = table.columns
+    change = Change(table.name, columns)
+    wanted = {row[0]: table.ready(row) for row in rows}
+    if not old_task_ids:
+        change.added = list(wanted.values())
+        return change
+    statement = f"SELECT id,{','.join(columns)} FROM {table.name} WHERE userId=? AND {key} IN {{}}"
+    stored = {row[0]: row[1:] for row in raw.rows_in(statement, (owner_id,), old_task_ids)}
+    for row_id, row in wanted.items():
         known = stored.pop(row_id, None)
         if known is None:
-            change.added.append((row_id, *values))
-        elif not _same(columns, values, known):
-            change.changed.append((*values, row_id))
+            change.added.append(row)
+        elif not _same(columns, row[1:], known):
+            change.changed.append((*row[1:], row_id))
     if shared:
         task_of = (
             (lambda row_id: row_id) if key == "id" else (lambda row_id: stored[row_id][columns.index(key)])
@@ -276,33 +240,34 @@ def _compare_contributions(
     raw: Raw, owner_id: int, run: Run | None, task_id: str, old_task_ids: list[str], shared: frozenset[str]
 ) -> tuple[Change, dict[str, dict[str, int]], set[str]]:
     """Keyed by (task, agent); rows carry both at their end. Also how much each agent's counters move, and whose last sign of life goes."""
-    change = Change("task_agents", CONTRIBUTION)
+    columns = CONTRIBUTIONS.columns
+    change = Change(CONTRIBUTIONS.name, columns)
     counters: dict[str, dict[str, int]] = {}
     stored: dict[tuple[str, str], tuple[Any, ...]] = {}
     if old_task_ids:
-        statement = f"SELECT taskId,agentId,{','.join(CONTRIBUTION)} FROM task_agents WHERE userId=? AND taskId IN {{}}"
+        statement = (
+            f"SELECT taskId,agentId,{','.join(columns)} FROM task_agents WHERE userId=? AND taskId IN {{}}"
+        )
         stored = {(row[0], row[1]): row[2:] for row in raw.rows_in(statement, (owner_id,), old_task_ids)}
-    places = [CONTRIBUTION.index(column) for column in COUNTED]
-    last_at = CONTRIBUTION.index("lastAt")
     receded: set[str] = set()
 
     def move(agent_id: str, values: tuple[Any, ...], sign: int) -> None:
         moved = counters.setdefault(agent_id, dict.fromkeys(COUNTED, 0))
-        for column, place in zip(COUNTED, places, strict=True):
-            moved[column] += sign * int(values[place] or 0)
+        for column, number in zip(COUNTED, _COUNTED_IN(values), strict=True):
+            moved[column] += sign * int(number or 0)
 
     for part in run.contributions if run else ():
         agent_id = part["agentId"]
-        values = _ready(CONTRIBUTION, [part[column] for column in CONTRIBUTION])
+        values = CONTRIBUTIONS.ready(CONTRIBUTIONS.pick(part))
         known = stored.pop((task_id, agent_id), None)
         if known is None:
             change.added.append((*values, task_id, agent_id))
             move(agent_id, values, 1)
-        elif not _same(CONTRIBUTION, values, known):
+        elif not _same(columns, values, known):
             change.changed.append((*values, task_id, agent_id))
             move(agent_id, values, 1)
             move(agent_id, known, -1)
-            if values[last_at] < _time_text(known[last_at]):
+            if values[_LAST_AT] < _time_text(known[_LAST_AT]):
                 receded.add(agent_id)
     for (old_task, agent_id), values in stored.items():
         if old_task in shared:

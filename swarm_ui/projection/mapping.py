@@ -17,7 +17,7 @@ from swarm_ui.projection import accounts, story
 from swarm_ui.projection.exchanges import Content, Exchange, find_exchanges
 from swarm_ui.projection.invocations import Invocation, find_invocations
 from swarm_ui.projection.patterns import graph_of
-from swarm_ui.projection.tree import Node, order_key, plant
+from swarm_ui.projection.tree import Node, by_order, plant
 from swarm_ui.projection.usage import count_once
 from swarm_ui.projection.verdict import Verdict, judge
 
@@ -45,7 +45,8 @@ class Run:
 
     task_id: str
     task: dict[str, Any]
-    span_agents: dict[tuple[str, str], str]
+    # By the row ids of the spans.
+    span_agents: dict[int, str]
     agents: dict[str, dict[str, Any]]
     contributions: list[dict[str, Any]]
     messages: list[tuple[Any, ...]]
@@ -73,19 +74,17 @@ def interpret(
     if _only_set_up(nodes):
         return None
     ordered = plant(nodes)
+    by_time = nodes
     count_once(ordered)
     invocations, names = find_invocations(ordered)
-    roots = _roots(ordered)
+    roots = _roots(by_time)
     verdict = judge(ordered, invocations, roots, now=now, timeout=timeout)
     exchanges = find_exchanges(ordered, invocations, names, content)
-    by_time = sorted(ordered, key=order_key)
     root = roots[0] if roots else by_time[0]
     title = _title(ordered, root, invocations)
     service = root.more.get("svc", "")
-    agent_ids = {
-        agent: agent_id_of(owner_id, service_of, agent)
-        for agent, service_of in _services(invocations, exchanges, by_time).items()
-    }
+    services = _services(invocations, exchanges)
+    agent_ids = {agent: agent_id_of(owner_id, services[agent], agent) for agent in services}
     workflow = _workflow(owner_id, service, title, ordered, invocations, sample)
     workflow_id = workflow["id"] if workflow else None
 
@@ -119,11 +118,9 @@ def interpret(
         task_id=task_id,
         task=task,
         span_agents={
-            (node.trace_id, node.span_id): agent_ids[node.invocation.agent]
-            for node in ordered
-            if node.invocation is not None
+            node.row_id: agent_ids[node.invocation.agent] for node in ordered if node.invocation is not None
         },
-        agents=_agents(agent_ids, _services(invocations, exchanges, by_time), sample),
+        agents=_agents(agent_ids, services, sample),
         contributions=contributions,
         messages=[_message(owner_id, task_id, exchange, agent_ids) for exchange in exchanges],
         logs=logs,
@@ -146,20 +143,18 @@ def _only_set_up(nodes: list[Node]) -> bool:
     return not any(len(nodes) > 1 and node.kind != "step" for node in nodes)
 
 
-def _roots(ordered: list[Node]) -> list[Node]:
+def _roots(by_time: list[Node]) -> list[Node]:
     """One ended top span per trace, earliest first: without a parent, or with one in another process that is not traced here."""
     found: dict[str, Node] = {}
-    for node in sorted(ordered, key=order_key):
+    for node in by_time:
         if node.parent is None and (node.parent_id is None or "rem" in node.more):
             known = found.get(node.trace_id)
             if known is None or (known.parent_id is not None and node.parent_id is None):
                 found[node.trace_id] = node
-    return sorted(found.values(), key=order_key)
+    return sorted(found.values(), key=by_order)
 
 
-def _services(
-    invocations: list[Invocation], exchanges: list[Exchange], by_time: list[Node]
-) -> dict[str, str]:
+def _services(invocations: list[Invocation], exchanges: list[Exchange]) -> dict[str, str]:
     """Each agent of the run with its service: that of its invocation, or of whoever named it."""
     services: dict[str, str] = {}
     for invocation in invocations:
@@ -212,11 +207,8 @@ def _agents(agent_ids: dict[str, str], services: dict[str, str], sample: bool) -
 
 
 def _integrations(ordered: list[Node]) -> set[tuple[str, str]]:
-    found = set()
-    for node in ordered:
-        if framework := node.more.get("fw"):
-            found.add((framework, clean_text((node.scope or "").rpartition("@")[2], 64)))
-    return found
+    seen = {(node.more["fw"], node.scope or "") for node in ordered if "fw" in node.more}
+    return {(framework, clean_text(scope.rpartition("@")[2], 64)) for framework, scope in seen if framework}
 
 
 def _task(
@@ -233,8 +225,7 @@ def _task(
     logs: list[tuple[Any, ...]],
     sample: bool,
 ) -> dict[str, Any]:
-    started_at = min(node.started_at for node in by_time)
-    ended_at = max(node.ended_at for node in by_time)
+    started_at, ended_at = by_time[0].started_at, verdict.ended_at
     over = verdict.status in ("completed", "failed", "timeout")
     tops = sorted(
         (one for one in invocations if one.above is None),
@@ -242,7 +233,7 @@ def _task(
     )
     asked = stored(content(root, "input"))
     if asked is None and tops:
-        asked = stored(content(min(tops, key=lambda one: order_key(one.node)).node, "input"))
+        asked = stored(content(min(tops, key=lambda one: one.node.order).node, "input"))
     told = stored(content(root, "output")) if over else None
     if told is None and tops and over and not tops[-1].failed:
         told = stored(content(tops[-1].node, "output"))
@@ -265,7 +256,7 @@ def _task(
         "name": title,
         "summary": _summary(asked),
         "source": "sample" if sample else "otlp",
-        "traceId": min(by_time, key=order_key).trace_id,
+        "traceId": by_time[0].trace_id,
         "sessionId": root.more.get("ses")
         or next((node.more["ses"] for node in by_time if "ses" in node.more), None),
         "errorType": culprit.error_type if culprit else None,
@@ -273,7 +264,7 @@ def _task(
         "failedSpanId": culprit.span_id if culprit else None,
         "failedAgentId": agent_ids[failed_agent] if failed_agent else None,
         "failedStep": clean_text(culprit.more.get("tl") or culprit.name, 255) if culprit else None,
-        "lastProgressAt": max(node.arrived_at for node in by_time),
+        "lastProgressAt": verdict.last_arrival,
         **sums,
         "errorCount": len(verdict.errors),
         "warningCount": levels.count("warning"),
@@ -284,9 +275,9 @@ def _task(
 
 def _message(owner_id: int, task_id: str, exchange: Exchange, agent_ids: dict[str, str]) -> tuple[Any, ...]:
     """Columns: id, taskId, senderId, recipientId, messageType, content, metadata, at, spanId."""
-    details = dict(exchange.details or {})
-    if exchange.kind == "broadcast" and "to" in details:
-        details["to"] = [agent_ids[name] for name in details["to"]]
+    details = exchange.details
+    if details and exchange.kind == "broadcast" and "to" in details:
+        details = details | {"to": [agent_ids[name] for name in details["to"]]}
     return (
         ids.derived(exchange.at, owner_id, exchange.node.trace_id, exchange.node.span_id, exchange.role),
         task_id,
@@ -351,4 +342,5 @@ def _history(
         },
         "executionTime": task["executionTime"],
         "status": task["status"],
+        "storageUrl": None,
     }

@@ -2,7 +2,7 @@
 
 A mark is cleared only where its generation is still the one read before the facts were: a span that lands meanwhile leaves it, and the run
 is projected again. Traces joined by links are one run, projected under its first trace, so that one lease guards all of it. Reading and
-computing happen outside the write lock; a transaction writes about a thousand rows.
+computing happen outside the write lock; a transaction writes about two thousand rows.
 """
 
 import logging
@@ -25,7 +25,7 @@ from swarm_ui.rawsql import Busy, Raw, retrying, transaction
 
 log = logging.getLogger(__name__)
 BATCH = 64
-ROWS_A_TRANSACTION = 1_000
+ROWS_A_TRANSACTION = 2_000
 # How long a run waits while another worker still has one of its traces.
 POSTPONED_US = 200_000
 
@@ -158,7 +158,7 @@ class Projector:
                         timeout=self.timeout_us,
                         sample=any("smp" in node.more for node in nodes),
                     )
-                spans = _span_changes(facts, nodes, task_id, run, owner_id)
+                spans = _span_changes(nodes, task_id, run, owner_id)
                 changed = [trace for trace in group.traces if before.get(trace) != task_id]
                 owned = [(trace, task_id_of(owner_id, trace)) for trace in changed] if run else []
                 shared = group.shared - {task_id}
@@ -249,16 +249,14 @@ class Projector:
             apply_lists(raw, [part], database_text(clock.now_us()))
 
 
-def _span_changes(
-    facts: read.Facts, nodes: list[Any], task_id: str, run: Run | None, owner_id: int
-) -> list[tuple[Any, ...]]:
+def _span_changes(nodes: list[Any], task_id: str, run: Run | None, owner_id: int) -> list[tuple[Any, ...]]:
     """(taskId, agentId, row id, owner) of the spans whose attribution moved."""
     agents = run.span_agents if run else {}
     changes = []
     for node in nodes:
-        agent_id = agents.get((node.trace_id, node.span_id))
+        agent_id = agents.get(node.row_id)
         if node.stored_agent != agent_id or node.stored_task != task_id:
-            changes.append((task_id, agent_id, facts.row_ids[id(node)], owner_id))
+            changes.append((task_id, agent_id, node.row_id, owner_id))
     return changes
 
 

@@ -19,14 +19,12 @@ _EXCHANGED = frozenset({"agent", "workflow", "tool"})
 
 
 class Facts:
-    """The nodes of a run by identity, the row ids and stored attributions of their spans, and their contents."""
+    """The nodes of some runs by trace, and their contents."""
 
     def __init__(self, raw: Raw, owner_id: int) -> None:
         self.raw = raw
         self.owner_id = owner_id
         self.by_trace: dict[str, list[Node]] = {}
-        self.row_ids: dict[int, int] = {}
-        self._packed: dict[int, bytes | None] = {}
         self._open: dict[int, dict[str, Any]] = {}
         self._reader = payload.Reader(self._blocks)
 
@@ -34,23 +32,18 @@ class Facts:
         statement = "SELECT id,body FROM payload_blocks WHERE userId=? AND id IN {}"
         return dict(self.raw.rows_in(statement, (self.owner_id,), block_ids))  # type: ignore[arg-type]
 
-    def keep(self, node: Node, row_id: int, packed: bytes | None) -> None:
-        self.row_ids[id(node)] = row_id
-        self._packed[id(node)] = packed
-        self.by_trace.setdefault(node.trace_id, []).append(node)
-
     def expect_contents(self) -> None:
         """Fetch in one go what `content` will most likely be asked for."""
         nodes = [node for nodes in self.by_trace.values() for node in nodes]
         self._reader.expect(
-            self._packed[id(node)] for node in nodes if node.parent_id is None or node.kind in _EXCHANGED
+            node.packed for node in nodes if node.parent_id is None or node.kind in _EXCHANGED
         )
 
     def content(self, node: Node, which: str) -> Any:
         """The node's input or output."""
         document = self._open.get(id(node))
         if document is None:
-            document = self._open[id(node)] = self._reader.open(self._packed[id(node)])
+            document = self._open[id(node)] = self._reader.open(node.packed)
         return input_of(document) if which == "input" else output_of(document)
 
 
@@ -60,13 +53,13 @@ def read_facts(raw: Raw, owner_id: int, trace_ids: list[str]) -> Facts:
     for row in raw.rows_in(statement, (owner_id,), trace_ids):
         node = Node()
         (
-            row_id, node.trace_id, node.span_id, node.parent_id, node.kind, node.name, node.status, node.started_at,
+            node.row_id, node.trace_id, node.span_id, node.parent_id, node.kind, node.name, node.status, node.started_at,
             node.ended_at, node.provider, node.model, node.input_tokens, node.output_tokens, node.cached_tokens, cost,
-            node.error_type, node.error_message, node.scope, more, node.arrived_at, node.stored_task, node.stored_agent, packed,
+            node.error_type, node.error_message, node.scope, more, node.arrived_at, node.stored_task, node.stored_agent, node.packed,
         ) = row  # fmt: skip
         node.cost = float(cost) if cost is not None else None
         node.more = loads(more) if more else {}
-        facts.keep(node, row_id, packed)
+        facts.by_trace.setdefault(node.trace_id, []).append(node)
     facts.expect_contents()
     return facts
 

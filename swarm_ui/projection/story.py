@@ -97,7 +97,7 @@ def logs(
             {"errorType": node.error_type} if node.error_type else None,
         )
     if verdict.status != "running":
-        ended = max(node.ended_at for node in by_time)
+        ended = verdict.ended_at
         took = duration((ended - by_time[0].started_at) / 1000)
         word = {
             "completed": "Run completed in",

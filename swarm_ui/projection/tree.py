@@ -1,5 +1,6 @@
 """The spans of a run as a tree, whatever the wire made of it: parents that never came, cycles, several roots."""
 
+from operator import attrgetter
 from typing import Any
 
 
@@ -17,6 +18,8 @@ class Node:
         "ended_at",
         "error_message",
         "error_type",
+        "failed",
+        "has_usage",
         "inner",
         "input_tokens",
         "invocation",
@@ -24,10 +27,14 @@ class Node:
         "model",
         "more",
         "name",
+        "order",
         "output_tokens",
+        "packed",
         "parent",
         "parent_id",
         "provider",
+        "repeated",
+        "row_id",
         "scope",
         "span_id",
         "started_at",
@@ -35,6 +42,7 @@ class Node:
         "stored_agent",
         "stored_task",
         "trace_id",
+        "usage_below",
     )  # fmt: skip
 
     trace_id: str
@@ -58,6 +66,13 @@ class Node:
     arrived_at: int
     stored_task: str | None
     stored_agent: str | None
+    # Where it is stored, and what its payload column holds.
+    row_id: int
+    packed: bytes | None
+    # By time: the earlier first, of two that begin together the longer.
+    order: tuple[int, int, str, str]
+    failed: bool
+    has_usage: bool
     parent: "Node | None"
     children: list["Node"]
     # The invocation that it belongs to, and the one that its children belong to where that differs (a delegating tool).
@@ -68,33 +83,29 @@ class Node:
     # Its usage is nobody else's too; it is one model call.
     counts: bool
     call: bool
-
-    @property
-    def failed(self) -> bool:
-        return self.status == "error"
-
-    @property
-    def has_usage(self) -> bool:
-        return self.input_tokens is not None or self.output_tokens is not None or "tot" in self.more
+    # What `usage.py` found below it.
+    usage_below: bool
+    repeated: int
 
 
-def order_key(node: Node) -> tuple[int, int, str, str]:
-    return (node.started_at, -node.ended_at, node.trace_id, node.span_id)
+by_order = attrgetter("order")
 
 
 def plant(nodes: list[Node]) -> list[Node]:
-    """Links parents and children; returns the nodes with every parent before its children, siblings by time.
+    """Sorts the nodes by time, links parents and children, and returns them with every parent before its children, siblings by time.
 
     In a cycle the earliest span is taken for the top.
     """
-    nodes.sort(key=order_key)
+    for node in nodes:
+        node.order = (node.started_at, -node.ended_at, node.trace_id, node.span_id)
+        node.failed = node.status == "error"
+        node.has_usage = node.input_tokens is not None or node.output_tokens is not None or "tot" in node.more
+        node.children = []
+        node.parent = node.invocation = node.inner = None
+        node.delegates = False
+    nodes.sort(key=by_order)
     by_id = {(node.trace_id, node.span_id): node for node in nodes}
     tops = []
-    for node in nodes:
-        node.children = []
-        node.parent = None
-        node.invocation = node.inner = None
-        node.delegates = False
     for node in nodes:
         parent = by_id.get((node.trace_id, node.parent_id)) if node.parent_id else None
         if parent is None or parent is node:
@@ -118,9 +129,10 @@ def plant(nodes: list[Node]) -> list[Node]:
 
 def _downwards(tops: list[Node]) -> list[Node]:
     ordered = []
-    waiting = list(reversed(tops))
+    waiting = tops[::-1]
     while waiting:
         node = waiting.pop()
         ordered.append(node)
-        waiting.extend(reversed(node.children))
+        if node.children:
+            waiting += node.children[::-1]
     return ordered

@@ -12,19 +12,16 @@ _OTHERS = frozenset({"tool", "agent"})
 
 def count_once(ordered: list[Node]) -> None:
     """Sets `counts` (its usage is counted) and `call` (it is one model call) on each node."""
-    below: dict[int, bool] = {}
-    same_call: dict[int, int] = {}
     for node in reversed(ordered):
         usage_below = False
         repeated = 0  # 1: a model call inside is the same call, 2: and carries the usage
         for child in node.children:
-            usage_below = usage_below or child.has_usage or below[id(child)]
+            usage_below = usage_below or child.has_usage or child.usage_below
             if child.kind == "llm":
-                repeated = max(repeated, 2 if child.has_usage else 1, same_call[id(child)])
+                repeated = max(repeated, 2 if child.has_usage else 1, child.repeated)
             elif child.kind not in _OTHERS:
-                repeated = max(repeated, same_call[id(child)])
-        below[id(node)] = usage_below
-        same_call[id(node)] = repeated
+                repeated = max(repeated, child.repeated)
+        node.usage_below, node.repeated = usage_below, repeated
         if node.kind == "llm":
             node.call = repeated == 0 or (node.has_usage and repeated < 2)
             node.counts = node.has_usage and repeated < 2
@@ -32,7 +29,7 @@ def count_once(ordered: list[Node]) -> None:
             node.call = False
             node.counts = node.has_usage and not usage_below
     for node in ordered:
-        if node.call:
+        if node.call and node.children:
             _drop_repeated_inside(node)
 
 

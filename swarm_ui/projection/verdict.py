@@ -14,12 +14,15 @@ _FRAMEWORK = frozenset({"step", "workflow"})
 
 @dataclass(slots=True)
 class Verdict:
-    """`culprit` is the deepest original error that explains the failure (or the first error of a run that recovered)."""
+    """`culprit` is the deepest original error that explains the failure (or the first error of a run that recovered); `ended_at` is when
+    the last span ended, and `last_arrival` when the last one arrived."""
 
     status: str
     errors: list[Node]
     culprit: Node | None
     imported: bool
+    ended_at: int
+    last_arrival: int
 
 
 def judge(
@@ -27,14 +30,15 @@ def judge(
 ) -> Verdict:
     """`roots` is one span per trace that has ended; empty or short where a trace still runs. Times in µs."""
     errors = original_errors(ordered)
-    newest = max(ordered, key=lambda node: (node.ended_at, -node.arrived_at))
-    imported = newest.arrived_at - newest.ended_at > timeout
+    ended_at = max([node.ended_at for node in ordered])
+    arrived_at = min([node.arrived_at for node in ordered if node.ended_at == ended_at])
+    last_arrival = max([node.arrived_at for node in ordered])
+    imported = arrived_at - ended_at > timeout
     traces = {node.trace_id for node in ordered}
     if len(roots) < len(traces):
-        last_arrival = max(node.arrived_at for node in ordered)
         quiet = imported or now - last_arrival >= timeout
         status = "timeout" if quiet else "running"
-        return Verdict(status, errors, errors[0] if errors else None, imported)
+        return Verdict(status, errors, errors[0] if errors else None, imported, ended_at, last_arrival)
     evidence = [root for root in roots if root.failed]
     tops = [invocation.node for invocation in invocations if invocation.above is None]
     if tops:
@@ -42,13 +46,14 @@ def judge(
         if last.failed:
             evidence.append(last)
     if not evidence:
-        return Verdict("completed", errors, errors[0] if errors else None, imported)
+        return Verdict("completed", errors, errors[0] if errors else None, imported, ended_at, last_arrival)
     fatal = [error for error in errors if _explains(error, evidence)]
     # An error that was handled stands below the same failed span as the one that was not; the failure repeats the words of the latter.
     said = {node.error_message for node in evidence if node.error_message}
     repeated = [error for error in fatal if error.error_message and _repeats(error.error_message, said)]
     culprit = (repeated or fatal or errors or evidence)[0]
-    return Verdict("failed", errors, _first_of_its_series(culprit, ordered, errors), imported)
+    began = _first_of_its_series(culprit, ordered, errors)
+    return Verdict("failed", errors, began, imported, ended_at, last_arrival)
 
 
 def _first_of_its_series(culprit: Node, ordered: list[Node], errors: list[Node]) -> Node:
@@ -75,6 +80,8 @@ def _is_same_step(node: Node, other: Node) -> bool:
 
 def original_errors(ordered: list[Node]) -> list[Node]:
     """Error spans with no error below them, first ended first. A framework's step that only repeats an error is left out."""
+    if not any(node.failed for node in ordered):
+        return []
     inside: set[int] = set()
     for node in reversed(ordered):
         if (node.failed or id(node) in inside) and node.parent is not None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from swarm_ui import ids
 from swarm_ui.orm import database_text
-from swarm_ui.projection.diff import CONTRIBUTION, COUNTED, Change, Plan
+from swarm_ui.projection.diff import CONTRIBUTIONS, COUNTED, Change, Plan
 from swarm_ui.rawsql import Raw
 
 
@@ -74,9 +74,9 @@ def _take_new(raw: Raw, column: str) -> str:
 
 def _apply_contributions(raw: Raw, plans: list[Plan]) -> None:
     added = [(*row, plan.owner_id) for plan in plans for row in plan.contributions.added]
-    raw.insert("task_agents", f"{','.join(CONTRIBUTION)},taskId,agentId,userId", added)
+    raw.insert("task_agents", f"{','.join(CONTRIBUTIONS.columns)},taskId,agentId,userId", added)
     raw.many(
-        f"UPDATE task_agents SET {'=?,'.join(CONTRIBUTION)}=? WHERE taskId=? AND agentId=? AND userId=?",
+        f"UPDATE task_agents SET {'=?,'.join(CONTRIBUTIONS.columns)}=? WHERE taskId=? AND agentId=? AND userId=?",
         [(*row, plan.owner_id) for plan in plans for row in plan.contributions.changed],
     )
     raw.many(
