@@ -2,7 +2,7 @@
 
 A mark is cleared only where its generation is still the one read before the facts were: a span that lands meanwhile leaves it, and the run
 is projected again. Traces joined by links are one run, projected under its first trace, so that one lease guards all of it. Reading and
-computing happen outside the write lock; a transaction writes about two thousand rows.
+computing happen outside the write lock; a transaction writes about a thousand rows.
 """
 
 import logging
@@ -25,7 +25,7 @@ from swarm_ui.rawsql import Busy, Raw, retrying, transaction
 
 log = logging.getLogger(__name__)
 BATCH = 64
-ROWS_A_TRANSACTION = 2_000
+ROWS_A_TRANSACTION = 1_000
 # How long a run waits while another worker still has one of its traces.
 POSTPONED_US = 200_000
 
