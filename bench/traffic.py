@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 TRACES, SPANS = 20, 13
-WORDS = (
+WORDS = (  # noqa: SIM905
     "refund policy order customer within thirty days amount paid shipping warehouse region invoice ledger approval specialist please check "
     "whether the requested change is allowed by contract and summarise what you found for the account team including dates sums and names "
     "of people who signed it then propose next steps with reasons and list every source that was used so that somebody can verify them later"

@@ -30,8 +30,8 @@ def space_version(owner_id: int) -> int:
 def bump(connection: Connection | Session, owner_id: int) -> None:
     """Say that this owner's data changed, in the transaction that changes it."""
     params = {"owner": owner_id}
-    changed = connection.execute(text("UPDATE space_versions SET version = version + 1 WHERE ownerId = :owner"), params)
-    if changed.rowcount == 0:  # type: ignore[union-attr]
+    changed: Any = connection.execute(text("UPDATE space_versions SET version = version + 1 WHERE ownerId = :owner"), params)
+    if changed.rowcount == 0:
         dialect = connection.get_bind().dialect if isinstance(connection, Session) else connection.dialect
         ignore = "OR IGNORE" if dialect.name == "sqlite" else "IGNORE"
         connection.execute(text(f"INSERT {ignore} INTO space_versions (ownerId, version) VALUES (:owner, 1)"), params)

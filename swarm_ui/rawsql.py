@@ -69,7 +69,9 @@ class Raw:
             marks = "(" + ",".join("?" * len(part)) + ")"
             yield from self.rows(statement.format(marks), [*fixed, *part])
 
-    def insert(self, table: str, columns: str, rows: list[Sequence[Any]], *, ignore: bool = False) -> int:
+    def insert(
+        self, table: str, columns: str, rows: Sequence[Sequence[Any]], *, ignore: bool = False
+    ) -> int:
         """`columns` is a comma-separated list. With `ignore`, rows whose key exists are left as they are."""
         if not rows:
             return 0
@@ -77,7 +79,9 @@ class Raw:
         verb = "INSERT" if not ignore else "INSERT OR IGNORE" if self.sqlite else "INSERT IGNORE"
         return self.many(f"{verb} INTO {table} ({columns}) VALUES ({','.join('?' * count)})", rows)
 
-    def upsert(self, table: str, columns: str, key: str, change: str, rows: list[Sequence[Any]]) -> None:
+    def upsert(
+        self, table: str, columns: str, key: str, change: str, rows: Sequence[Sequence[Any]]
+    ) -> None:
         """Insert, or where the key exists run `change` (assignments that name only the table's own columns)."""
         count = columns.count(",") + 1
         conflict = f"ON CONFLICT ({key}) DO UPDATE SET" if self.sqlite else "ON DUPLICATE KEY UPDATE"
@@ -93,7 +97,7 @@ def transaction(engine: Engine, *, writes: bool = True) -> Iterator[Raw]:
         pooled = engine.raw_connection()
     except Exception as error:
         raise Busy(str(error)[:200]) from error
-    connection = pooled.driver_connection
+    connection: Any = pooled.driver_connection
     sqlite = isinstance(connection, sqlite3.Connection)
     try:
         if sqlite:

@@ -91,7 +91,7 @@ def task(owner, *, agents=(), **fields) -> Task:
             TaskAgent(
                 user_id=owner.id, task_id=row.id, agent_id=member.id, at=row.started_at, executions=1, failures=failed,
                 last_at=row.completed_at or row.started_at, execution_time=1000, tools=[],
-            )  # fmt: skip
+            )
         )
     return row
 

@@ -37,7 +37,8 @@ class Page:
 
     def _check(self, fragment: bool) -> None:
         if not fragment:
-            assert self.soup.title and self.soup.title.get_text().strip(), f"{self.path} has no title"
+            assert self.soup.title, f"{self.path} has no title"
+            assert self.soup.title.get_text().strip(), f"{self.path} has an empty title"
             assert len(self.soup.find_all("h1")) == 1, f"{self.path} needs one h1"
             assert self.soup.html.get("lang"), f"{self.path} names no language"
         ids = [tag["id"] for tag in self.soup.find_all(id=True)]

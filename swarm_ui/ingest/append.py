@@ -73,7 +73,7 @@ class _Prepared:
     """Rows as they go into the database, in the one order of all senders: two that overlap wait for each other and do not deadlock."""
 
     rows: list[tuple[Any, ...]]
-    bodies: dict[int | None, tuple[int, int, bytes]]
+    bodies: dict[int, tuple[int, int, bytes]]
     links: list[tuple[int, str, str]]
     resources: dict[str, dict[str, Any]]
 

@@ -59,6 +59,26 @@ class Facts:
         "trace_id",
     )  # fmt: skip
 
+    trace_id: str
+    span_id: str
+    parent_id: str | None
+    name: str
+    kind: str
+    status: str
+    started_at: int
+    ended_at: int
+    provider: str | None
+    model: str | None
+    input_tokens: int | None
+    output_tokens: int | None
+    cached_tokens: int | None
+    cost: float | None
+    error_type: str | None
+    error_message: str | None
+    scope: str | None
+    links: list[str]
+    more: dict[str, Any]
+
 
 def facts_of(record: SpanRecord) -> Facts:
     attributes = record.attributes
@@ -148,8 +168,8 @@ def _kind(attributes: dict[str, Any], operation: str, said: dict[str, Any]) -> s
     if found := attributes.get("traceloop.span.kind"):
         return c.TRACELOOP_KIND.get(str(found), "step")
     if operation:
-        if kind := c.GENAI_OPERATION.get(operation):
-            return kind
+        if operation in c.GENAI_OPERATION:
+            return c.GENAI_OPERATION[operation]
         for stem, kind in c.OPERATION_STEMS:
             if stem.search(operation):
                 # "execute_event_loop_cycle" and the like: an LLM call has a model or usage to show.

@@ -42,8 +42,7 @@ def message_of(event_name: str | None, body: Any) -> str:
     elif body is None:
         said = ""
     else:
-        said = gist(body) if isinstance(body, (dict, list)) else str(body)
-        said = said or dumps(body)
+        said = (gist(body) if isinstance(body, (dict, list)) else str(body)) or dumps(body)
     if event_name:
         said = f"{event_name}: {said}" if said else event_name
     return clean_text(said or "(empty)", _LONGEST_MESSAGE)

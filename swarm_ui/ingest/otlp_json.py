@@ -120,7 +120,7 @@ def span_of(span: dict[str, Any], resource: dict[str, Any], scope: tuple[str, st
     record.name = _text(span.get("name"))
     record.started_at, record.ended_at = times(span.get("startTimeUnixNano"), span.get("endTimeUnixNano"))
     status = _dict(span.get("status"))
-    record.status = {1: 1, 2: 2, "STATUS_CODE_OK": 1, "STATUS_CODE_ERROR": 2}.get(status.get("code"), 0)  # type: ignore[arg-type]
+    record.status = {1: 1, 2: 2, "STATUS_CODE_OK": 1, "STATUS_CODE_ERROR": 2}.get(status.get("code"), 0)
     record.status_message = _text(status.get("message"))
     record.attributes = _json_attributes(span.get("attributes"))
     record.events = [

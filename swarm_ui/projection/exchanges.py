@@ -91,6 +91,7 @@ def _delegation(
             node.failed,
         )
     )
+    told: dict[str, Any] | None
     if node.failed:
         told = {"text": node.error_message or node.error_type or "failed"}
     else:

@@ -30,7 +30,7 @@ class Facts:
 
     def _blocks(self, block_ids: list[int]) -> dict[int, bytes]:
         statement = "SELECT id,body FROM payload_blocks WHERE userId=? AND id IN {}"
-        return dict(self.raw.rows_in(statement, (self.owner_id,), block_ids))  # type: ignore[arg-type]
+        return dict(self.raw.rows_in(statement, (self.owner_id,), block_ids))
 
     def expect_contents(self) -> None:
         """Fetch in one go what `content` will most likely be asked for."""
@@ -116,4 +116,4 @@ def linked_traces(raw: Raw, owner_id: int, trace_ids: list[str]) -> set[str]:
 def stored_tasks(raw: Raw, owner_id: int, trace_ids: list[str]) -> dict[str, str]:
     """The task that each trace was projected to before."""
     statement = "SELECT traceId,taskId FROM task_traces WHERE userId=? AND traceId IN {}"
-    return dict(raw.rows_in(statement, (owner_id,), trace_ids))  # type: ignore[arg-type]
+    return dict(raw.rows_in(statement, (owner_id,), trace_ids))

@@ -92,7 +92,7 @@ def original_errors(ordered: list[Node]) -> list[Node]:
     return [node for node in deepest if node.kind not in _FRAMEWORK or not _repeats(node.error_message, said)]
 
 
-def _repeats(message: str | None, said: set[str | None]) -> bool:
+def _repeats(message: str | None, said: set[str]) -> bool:
     return bool(said) and (
         message is None or any(other and (other in message or message in other) for other in said)
     )

@@ -92,7 +92,7 @@ def _register(raw: Raw, plans: list[Plan], now: str) -> None:
         by_owner.setdefault(plan.owner_id, []).append(plan)
     for owner_id, members in by_owner.items():
         agents = {agent_id: agent for plan in members for agent_id, agent in plan.agents.items()}
-        rows = [
+        rows: list[tuple[Any, ...]] = [
             (agent_id, owner_id, agents[agent_id]["name"], agents[agent_id]["serviceName"], "reasoning", "active", "new",
              agents[agent_id]["origin"], 0, 0, 0, 0, 0, 0, 0, now, now)
             for agent_id in _unknown(raw, "swarm_agents", owner_id, agents)
