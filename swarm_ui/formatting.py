@@ -8,6 +8,7 @@ from markupsafe import Markup
 from swarm_ui import clock
 
 MISSING = "–"
+_UNKNOWN = Markup(MISSING)
 
 
 def duration(milliseconds: float | None) -> str:
@@ -65,11 +66,9 @@ def number(value: float | None) -> str:
 def ago(moment: datetime | None, *, short: bool = False) -> Markup:
     """A <time> that says how long ago; `times.js` keeps it true. `short` is for columns."""
     if moment is None:
-        return Markup(MISSING)
+        return _UNKNOWN
     said = how_long_ago(moment, clock.now(), short=short)
-    return Markup('<time datetime="{}" title="{}"{}>{}</time>').format(
-        _iso(moment), moment.strftime("%a %-d %b %Y, %H:%M:%S UTC"), Markup(" data-short") if short else "", said
-    )
+    return _time(moment, "data-short" if short else "", said)
 
 
 def how_long_ago(moment: datetime, now: datetime, *, short: bool = False) -> str:
@@ -96,10 +95,14 @@ def _date(moment: datetime, now: datetime) -> str:
 def stamp(moment: datetime | None) -> Markup:
     """A <time> with the clock time: 03:04:11 UTC."""
     if moment is None:
-        return Markup(MISSING)
-    return Markup('<time datetime="{}" title="{}" data-absolute>{}</time>').format(
-        _iso(moment), moment.strftime("%a %-d %b %Y, %H:%M:%S UTC"), moment.strftime("%H:%M:%S UTC")
-    )
+        return _UNKNOWN
+    return _time(moment, "data-absolute", moment.strftime("%H:%M:%S UTC"))
+
+
+def _time(moment: datetime, attribute: str, said: str) -> Markup:
+    """A plain f-string: `Markup.format` would take a tenth of a list's time, and all of this is our own."""
+    title = moment.strftime("%a %-d %b %Y, %H:%M:%S UTC")
+    return Markup(f'<time datetime="{_iso(moment)}" title="{title}" {attribute}>{said}</time>')  # noqa: S704
 
 
 def offset(milliseconds: float | None) -> str:
@@ -108,6 +111,12 @@ def offset(milliseconds: float | None) -> str:
         return MISSING
     sign = "-" if milliseconds < 0 else "+"
     return f"{sign}{abs(milliseconds) / 1000:.1f}s"
+
+
+def clip(text: str | None, length: int) -> str:
+    """The start of a text in one line."""
+    words = " ".join((text or "")[: length + 1].split())
+    return words if len(words) <= length else words[: length - 1] + "…"
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:
@@ -119,7 +128,7 @@ def _iso(moment: datetime) -> str:
 
 
 def init_app(app: Flask) -> None:
-    for function in (duration, cost, tokens, percent, number, ago, stamp, offset):
+    for function in (duration, cost, tokens, percent, number, ago, stamp, offset, clip):
         app.jinja_env.filters[function.__name__] = function
     app.jinja_env.globals["plural"] = plural
     app.jinja_env.globals["MISSING"] = MISSING

@@ -40,7 +40,9 @@ class Task(Timed, OwnedInBulk, db.Model):
     name: Mapped[str | None] = mapped_column(String(255))
     # The first words of the input: what tells this run from the others of its workflow.
     summary: Mapped[str | None] = mapped_column(String(120))
-    source: Mapped[str] = mapped_column(Words("otlp", "api", "run", "sample"), default="api", server_default="api")
+    source: Mapped[str] = mapped_column(
+        Words("otlp", "api", "run", "sample"), default="api", server_default="api"
+    )
     trace_id: Mapped[str | None] = mapped_column("traceId", Ascii(32))
     session_id: Mapped[str | None] = mapped_column("sessionId", String(255))
     parent_task_id: Mapped[str | None] = mapped_column("parentTaskId", Id)
@@ -168,9 +170,9 @@ class ConsensusResult(Timed, OwnedInBulk, db.Model):
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     task_id: Mapped[str | None] = mapped_column("taskId", Id)
-    consensus_type: Mapped[str] = mapped_column("consensusType", Words("voting", "judge_based", "mixture_of_agents"))
+    consensus_type: Mapped[str] = mapped_column(
+        "consensusType", Words("voting", "judge_based", "mixture_of_agents")
+    )
     agent_results: Mapped[list | None] = mapped_column("agentResults", Json)
     final_result: Mapped[dict | None] = mapped_column("finalResult", Json)
     confidence: Mapped[float | None] = mapped_column(Fraction)
-
-

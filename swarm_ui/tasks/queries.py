@@ -146,7 +146,14 @@ def _with_id(q: str, *columns: Any) -> Sequence[Any]:
 
 def _says(q: str) -> ColumnElement[bool]:
     message = func.substr(Task.error_message, 1, 4000)
-    searched: list[Any] = [Task.name, Task.summary, Task.session_id, Task.error_type, Task.failed_step, message]
+    searched: list[Any] = [
+        Task.name,
+        Task.summary,
+        Task.session_id,
+        Task.error_type,
+        Task.failed_step,
+        message,
+    ]
     if q.isascii():
         searched += [Task.id, Task.trace_id]
     return or_(*(func.lower(column).contains(q.lower(), autoescape=True) for column in searched))

@@ -13,6 +13,7 @@ from swarm_ui.agents.models import Agent
 from swarm_ui.extensions import db
 from swarm_ui.live import live
 from swarm_ui.tasks import pretty, queries, run, steps
+from swarm_ui.tasks.listing import assigned, line_of
 from swarm_ui.tasks.models import LEVELS, MESSAGE_TYPES, STATUSES, Message
 from swarm_ui.web import RowId, page, parse, wants_fragment
 from swarm_ui.workflows.models import Workflow
@@ -36,21 +37,16 @@ class LogFilter(BaseModel):
     cursor: str | None = Field(None, max_length=200)
 
 
-@bp.app_template_filter()
-def clip(text: str | None, length: int) -> str:
-    """The start of a text in one line."""
-    words = " ".join((text or "")[: length + 1].split())
-    return words if len(words) <= length else words[: length - 1] + "…"
-
-
 @bp.get("")
 @live
 def index() -> Response:
     wanted = parse(queries.TaskFilter, request.args)
     tasks, is_cut = queries.page_of(wanted, *queries.ROW, limit=PAGE)
     names = queries.names_of(
-        agent_id for task in tasks.items for agent_id in (*_assigned(task)[:3], task.failed_agent_id)
+        agent_id for task in tasks.items for agent_id in (*assigned(task)[:3], task.failed_agent_id)
     )
+    workflow_names = queries.workflow_names(task.workflow_id for task in tasks.items)
+    now = clock.now()
     filters = queries.TaskFilter.model_fields.keys() - {"cursor"}
     others: dict[str, Any] = {name: request.args[name] for name in filters if request.args.get(name)}
     context: dict[str, Any] = {
@@ -64,29 +60,11 @@ def index() -> Response:
         "tasks/index.html",
         part="tasks/_list.html",
         wanted=wanted,
-        tasks=tasks,
-        who={task.id: _who(task, names) for task in tasks.items},
-        names=names,
-        workflow_names=queries.workflow_names(task.workflow_id for task in tasks.items),
+        lines=[line_of(task, names, workflow_names, now) for task in tasks.items],
         searched=queries.SEARCHED if is_cut else None,
         statuses=STATUSES,
-        now=clock.now(),
         **context,
     )
-
-
-def _assigned(task: Any) -> list[str]:
-    """The column is a JSON array; other programs may have put something else there."""
-    found = task.assigned_agents
-    return [agent_id for agent_id in found if isinstance(agent_id, str)] if isinstance(found, list) else []
-
-
-def _who(task: Any, names: dict[str, tuple[str, str | None]]) -> str:
-    """The first three agents by name, and how many more."""
-    assigned = _assigned(task)
-    known = [clip(names[agent_id][0], 24) for agent_id in assigned[:3] if agent_id in names]
-    more = max(len(assigned), task.agent_count or 0) - len(known)
-    return ", ".join([*known, *([f"+{more}"] if more > 0 else [])])
 
 
 def of_task(view: Callable[..., Any]) -> Callable[..., Any]:

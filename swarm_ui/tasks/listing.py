@@ -1,0 +1,66 @@
+"""A row of the task list in the words that it shows, so that the template only places them: fifty rows a page are the product's most
+frequent work."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from markupsafe import Markup
+
+from swarm_ui.formatting import MISSING, ago, clip, cost, duration, plural, tokens
+
+_FAILURES = frozenset({"failed", "timeout"})
+Names = Mapping[str, tuple[str, str | None]]
+
+
+class Line(NamedTuple):
+    """`failure` is the first failing step and its error, `aside` what else there is to say; `since` is set while it runs."""
+
+    id: str
+    name: str
+    summary: str
+    workflow: str
+    failure: str
+    aside: str
+    status: str
+    who: str
+    took: str
+    since: str
+    cost: str
+    tokens: str
+    started: Markup
+
+
+def line_of(task: Any, names: Names, workflow_names: Mapping[str, str], now: datetime) -> Line:
+    name, status, started_at = task.name or "Unnamed run", task.status, task.started_at
+    workflow = workflow_names.get(task.workflow_id, "")
+    failure = aside = since = ""
+    if status in _FAILURES and (task.failed_step or task.error_type or task.error_message):
+        agent = names.get(task.failed_agent_id)
+        said = filter(None, (task.failed_step, task.error_type or task.error_message))
+        failure = f"{clip(agent[0], 24)}, " if agent else ""
+        failure += ": ".join([clip(words, 48) for words in said])
+    elif task.error_count:
+        aside = f"{plural(task.error_count, 'error')} on the way"
+    took = task.execution_time
+    if status == "running" and started_at:
+        since = started_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+        took = (now - started_at).total_seconds() * 1000
+    return Line(
+        task.id, name, clip(task.summary, 64), "" if workflow == name else workflow, failure, aside, status, _who(task, names),
+        duration(took), since, cost(task.estimated_cost), tokens(task.token_usage), ago(started_at, short=True),
+    )  # fmt: skip
+
+
+def assigned(task: Any) -> list[str]:
+    """The column is a JSON array; other programs may have put something else there."""
+    found = task.assigned_agents
+    return [agent_id for agent_id in found if isinstance(agent_id, str)] if isinstance(found, list) else []
+
+
+def _who(task: Any, names: Names) -> str:
+    """The first three agents by name, and how many more."""
+    agents = assigned(task)
+    known = [clip(names[agent_id][0], 24) for agent_id in agents[:3] if agent_id in names]
+    more = max(len(agents), task.agent_count or 0) - len(known)
+    return ", ".join([*known, *([f"+{more}"] if more > 0 else [])]) or MISSING
