@@ -84,17 +84,24 @@ def _engine_options(url: str) -> dict[str, object]:
 def _add_features(app: Flask) -> None:
     from swarm_ui import cli
     from swarm_ui.accounts import views as accounts
+    from swarm_ui.admin import views as admin
     from swarm_ui.agents import views as agents
     from swarm_ui.alerts import views as alerts
     from swarm_ui.api import ops
     from swarm_ui.api import views as api
     from swarm_ui.ingest import views as ingest
+    from swarm_ui.members import views as members
     from swarm_ui.metrics import views as metrics
     from swarm_ui.overview import views as overview
+    from swarm_ui.settings import views as settings
+    from swarm_ui.spaces import views as spaces
     from swarm_ui.tasks import views as tasks
+    from swarm_ui.trail import views as trail
     from swarm_ui.workflows import views as workflows
 
-    for feature in (overview, agents, tasks, workflows, alerts, metrics, accounts, api, ingest, ops):
+    pages = (overview, agents, tasks, workflows, alerts, metrics)
+    people = (accounts, spaces, settings, members, trail, admin)
+    for feature in (*pages, *people, api, ingest, ops):
         app.register_blueprint(feature.bp)
     cli.init_app(app)
 

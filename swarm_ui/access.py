@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, current_app, g, redirect, request, url_for
+from flask import Flask, Response, current_app, g, redirect, request, session, url_for
 from flask_login import current_user
 
 from swarm_ui.audit import Actor
@@ -139,6 +139,9 @@ def _wall() -> Response | None:
         raise Refused(404, "There is nothing here, or it is not yours to see.")
     if changes:
         _check_origin()
+    g.preferences = current_user.preferences
+    if current_user.lost_space and not getattr(view, "personal", False):
+        return _tell_of_lost_space(changes, speaks_json)
     role = _role_for(view, changes)
     if not ranks(current_user.space_role, role):
         raise Refused(403, f"You are {current_user.space_role} in this space; this takes {_or_more(role)}.")
@@ -148,6 +151,20 @@ def _wall() -> Response | None:
         _begin_writing()
     bind_owner(db.session, g.owner_id)
     return None
+
+
+def _tell_of_lost_space(changes: bool, speaks_json: bool) -> Response:
+    """The page that was asked for, or the change, belongs to a space that this person may not enter any more: nothing of it happens."""
+    said = f"You are no longer in the space of {current_user.lost_space}."
+    if speaks_json:
+        raise Refused(403, said)
+    session["lost_space"] = current_user.lost_space
+    target = url_for("spaces.index")
+    if request.headers.get("HX-Request"):
+        response = current_app.response_class("", 204)
+        response.headers["HX-Redirect"] = target
+        return response
+    return redirect(target, 303 if changes else 302)  # type: ignore[return-value]
 
 
 def _role_for(view: Callable[..., Any], changes: bool) -> str:

@@ -10,14 +10,14 @@ from datetime import date, datetime
 from typing import Any
 
 from flask import g, has_request_context, request
-from sqlalchemy import Index, String, event
+from sqlalchemy import Index, String, event, insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from swarm_ui import clock, ids
 from swarm_ui.extensions import db
 from swarm_ui.jsontext import clean_text
 from swarm_ui.orm import Ascii, Id, Json, Words, table
-from swarm_ui.tenancy import Owned, owner_of
+from swarm_ui.tenancy import Owned, bound_owner, owner_of
 
 VIA = ("page", "api", "command", "sign_in")
 COMMAND_LINE = "command line"
@@ -71,13 +71,14 @@ def record(
 ) -> AuditEvent:
     """Adds the event to the session: it is committed with the change, or not at all.
 
-    `owner_id` is the space whose trail it goes into, where that is not the session's own: an administrator's look into another space.
-    Of `before` and `after` only what differs is kept.
+    `owner_id` is the space whose trail it goes into, where that is not the one shown: what somebody does to their own account while they
+    look at another's space, and what an administrator does to another's. Of `before` and `after` only what differs is kept.
     """
     acting = actor or current_actor()
     before, after = _differing(before, after)
     row = AuditEvent(
         id=ids.new(clock.now_us()),
+        created_at=clock.now(),
         user_id=owner_id if owner_id is not None else owner_of(db.session),
         actor_id=acting.id,
         actor=clean_text(acting.name, 255),
@@ -90,8 +91,18 @@ def record(
         before=before,
         after=after,
     )
-    db.session.add(row)
+    if bound_owner(db.session) in (None, row.user_id):
+        db.session.add(row)
+    else:
+        _write_elsewhere(row)
     return row
+
+
+def _write_elsewhere(row: AuditEvent) -> None:
+    """Into the trail of a space that is not the session's: a row, not an object, which the session would rightly refuse."""
+    attributes = AuditEvent.__mapper__.column_attrs
+    values = {attribute.columns[0].name: getattr(row, attribute.key) for attribute in attributes}
+    db.session.execute(insert(AuditEvent.__table__).values(values))
 
 
 def current_actor() -> Actor:

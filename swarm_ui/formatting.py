@@ -1,14 +1,78 @@
 """Template filters: numbers and times as DESIGN.md wants them read. What is unknown is “–”, never 0."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from flask import Flask
+from flask import Flask, g, has_app_context
 from markupsafe import Markup
 
 from swarm_ui import clock
 
 MISSING = "–"
 _UNKNOWN = Markup(MISSING)
+
+
+def zone() -> tzinfo:
+    """The time zone of whoever looks, from their settings; UTC where they chose none."""
+    return _zone((g.get("preferences") or {}).get("timeZone")) if has_app_context() else UTC
+
+
+@lru_cache(maxsize=64)
+def _zone(name: str | None) -> tzinfo:
+    try:
+        return ZoneInfo(name) if name else UTC
+    except (ZoneInfoNotFoundError, ValueError):
+        return UTC
+
+
+def zone_name() -> str:
+    """As a page head names it: "UTC", "Europe/Berlin"."""
+    return getattr(zone(), "key", "UTC").replace("_", " ")
+
+
+def local(moment: datetime) -> datetime:
+    return moment.astimezone(zone())
+
+
+def clock_time(moment: datetime) -> str:
+    """03:04:11 UTC, in the zone of whoever looks."""
+    there = local(moment)
+    return f"{there:%H:%M:%S} {_short(there)}"
+
+
+def full_time(moment: datetime) -> str:
+    """Tue 17 Nov 2026, 03:04:11 UTC."""
+    there = local(moment)
+    return f"{there:%a} {there.day} {there:%b %Y, %H:%M:%S} {_short(there)}"
+
+
+def minute(moment: datetime) -> str:
+    """17 Nov 2026, 03:04 UTC."""
+    there = local(moment)
+    return f"{there.day} {there:%b %Y, %H:%M} {_short(there)}"
+
+
+def last_day(end: datetime) -> str:
+    """The day that ends at this moment or in which it lies: 2 Sep, or 2 Sep 2025."""
+    return _date(end - timedelta(seconds=1), clock.now())
+
+
+def plainly(value: object) -> str:
+    """A value of an audit event as people write it."""
+    if value is None or value == [] or value == "":
+        return "nothing"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(map(plainly, value))
+    return str(value)
+
+
+def _short(moment: datetime) -> str:
+    """CET; zones without letters of their own call themselves "+03"."""
+    name = moment.tzname() or ""
+    return f"UTC{name}" if name[:1] in "+-" else name
 
 
 def duration(milliseconds: float | None) -> str:
@@ -89,6 +153,7 @@ def how_long_ago(moment: datetime, now: datetime, *, short: bool = False) -> str
 
 
 def _date(moment: datetime, now: datetime) -> str:
+    moment, now = local(moment), local(now)
     return moment.strftime("%-d %b") if moment.year == now.year else moment.strftime("%-d %b %Y")
 
 
@@ -96,12 +161,12 @@ def stamp(moment: datetime | None) -> Markup:
     """A <time> with the clock time: 03:04:11 UTC."""
     if moment is None:
         return _UNKNOWN
-    return _time(moment, "data-absolute", moment.strftime("%H:%M:%S UTC"))
+    return _time(moment, "data-absolute", clock_time(moment))
 
 
 def _time(moment: datetime, attribute: str, said: str) -> Markup:
     """A plain f-string: `Markup.format` would take a tenth of a list's time, and all of this is our own."""
-    title = moment.strftime("%a %-d %b %Y, %H:%M:%S UTC")
+    title = full_time(moment)
     return Markup(f'<time datetime="{_iso(moment)}" title="{title}" {attribute}>{said}</time>')  # noqa: S704
 
 
@@ -128,9 +193,10 @@ def _iso(moment: datetime) -> str:
 
 
 def init_app(app: Flask) -> None:
-    for function in (duration, cost, tokens, percent, number, ago, stamp, offset, clip):
+    for function in (duration, cost, tokens, percent, number, ago, stamp, offset, clip, minute, full_time, last_day, plainly):
         app.jinja_env.filters[function.__name__] = function
     app.jinja_env.globals["plural"] = plural
+    app.jinja_env.globals["zone_name"] = zone_name
     app.jinja_env.globals["MISSING"] = MISSING
 
 

@@ -68,6 +68,10 @@ def owner_of(session: Any) -> int:
     return owner_id
 
 
+def bound_owner(session: Any) -> int | None:
+    return _info(session).get("owner_id")
+
+
 def everyone(statement: S, why: str) -> S:
     """Open one statement for the rows of all owners; `why` is for the reader, and for the test that lists the uses."""
     return statement.execution_options(everyone=why)

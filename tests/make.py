@@ -8,6 +8,7 @@ from swarm_ui.accounts import sessions
 from swarm_ui.accounts.models import ApiKey, BrowserSession, Membership, User
 from swarm_ui.agents.models import Agent
 from swarm_ui.alerts.models import Alert
+from swarm_ui.audit import AuditEvent
 from swarm_ui.extensions import db
 from swarm_ui.ingest.models import Span
 from swarm_ui.integrations.models import Integration
@@ -52,6 +53,12 @@ def browser_session(person, owner, **fields) -> str:
         )
     )
     return token
+
+
+def event(owner, **fields) -> AuditEvent:
+    number = next(_count)
+    fields = {"actor_id": owner.id, "actor": owner.name, "via": "page", "action": "key.create", "subject": f"key {number}"} | fields
+    return _add(AuditEvent(id=_id(), user_id=owner.id, **fields))
 
 
 def membership(owner, member, role="viewer") -> Membership:

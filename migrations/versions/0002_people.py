@@ -43,6 +43,7 @@ def upgrade():
         sa.Column("browser", sa.String(length=255), nullable=False),
         sa.Column("address", ascii_text(64), nullable=False),
         sa.Column("seenAt", TIME, nullable=False),
+        sa.Column("fresh", ascii_text(1024), nullable=True),
         sa.Column("createdAt", TIME, nullable=False),
         sa.Column("updatedAt", TIME, nullable=False),
         sa.ForeignKeyConstraint(["memberId"], ["users.id"], name="fk_browser_sessions_memberId_users"),

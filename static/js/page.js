@@ -58,7 +58,7 @@
     if (event.target.matches(SEARCH) && answered.get(event.target) === event.target.value) event.stopPropagation();
   }, true);
 
-  // Keys: `/` search, `g` and a letter to go, `j` `k` through rows, `e` resolves. Off while typing.
+  // Keys: `/` search, `g` and a letter to go, `j` `k` through rows, `e` resolves. Off while typing, and where the person switched them off.
 
   const ROWS = ".list a.title, .table tbody :is(th, td):first-child > a, .hive > a.cell, [data-row-link]";
   let going = 0;
@@ -82,7 +82,7 @@
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     const typing = event.target.matches("input:not([type=radio], [type=checkbox]), select, textarea, [contenteditable]");
     if (event.key === "Escape" && typing && event.target.type === "search") return event.target.blur();
-    if (typing) return;
+    if (typing || document.documentElement.dataset.keyboard === "off") return;
     let done = false;
     if (Date.now() - going < 1500) {
       going = 0;

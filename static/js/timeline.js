@@ -51,7 +51,8 @@
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     if (event.target.matches("input, select, textarea, [contenteditable]")) return;
-    const link = {"[": '[data-key="["]', "]": '[data-key="]"]', f: '[data-key="f"]'}[event.key];
+    const off = document.documentElement.dataset.keyboard === "off";
+    const link = !off && {"[": '[data-key="["]', "]": '[data-key="]"]', f: '[data-key="f"]'}[event.key];
     const row = event.target.closest(".wf-row");
     if (link) document.querySelector(`#run ${link}`)?.click();
     else if (event.key === "Escape" && panel()?.dataset.span) close();

@@ -1,6 +1,8 @@
 """flask token, flask login-link: entry for whoever may run commands on the server."""
 
+import re
 from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta
 from functools import wraps
 from typing import Any, TypeVar, cast
 
@@ -10,6 +12,7 @@ from flask.cli import AppGroup, with_appcontext
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
+from swarm_ui import clock
 from swarm_ui.accounts import entry, keys, people
 from swarm_ui.accounts.models import ApiKey, User
 from swarm_ui.audit import columns_of, record
@@ -55,6 +58,22 @@ def _scopes(_context: click.Context, _parameter: click.Parameter, value: str) ->
     return scopes
 
 
+def _expiry(_context: click.Context, _parameter: click.Parameter, value: str) -> datetime | None:
+    """Days from now, or the last day on which the key works."""
+    if value == "never":
+        return None
+    try:
+        if found := re.fullmatch(r"(\d{1,4})d", value):
+            moment = clock.now() + timedelta(days=int(found[1]))
+        else:
+            moment = datetime.combine(date.fromisoformat(value) + timedelta(days=1), time(), UTC)
+    except (ValueError, OverflowError):
+        raise click.BadParameter("say never, a number of days such as 90d, or a date such as 2027-01-31") from None
+    if moment <= clock.now():
+        raise click.BadParameter("that is over already")
+    return moment
+
+
 @click.command("login-link")
 @click.option(
     "--email", callback=_email, help="Whom it signs in; made if unknown. Otherwise the first administrator."
@@ -71,16 +90,19 @@ def login_link(email: str | None) -> None:
     "--email", required=True, callback=_email, help="Whose data it is for; the person is made if unknown."
 )
 @click.option("--name", required=True, help="What the key is for, such as the name of the sender.")
-@click.option("--scopes", default="ingest", show_default=True, callback=_scopes, help="ingest, read, write.")
+@click.option("--scopes", default="ingest", show_default=True, callback=_scopes, help="ingest, ping, read, write.")
+@click.option(
+    "--expires", default="never", show_default=True, callback=_expiry, help="never, 90d, or a date: 2027-01-31 (UTC)."
+)
 @prepared
-def create(email: str, name: str, scopes: list[str]) -> None:
+def create(email: str, name: str, scopes: list[str], expires: datetime | None) -> None:
     """Make a key and print it; it is shown this once."""
     if not name.strip():
         raise click.BadParameter("say what the key is for", param_hint="--name")
     db.session.connection(execution_options={"writes": True})
     user = people.find_or_make(email)
     bind_owner(db.session, user.id)
-    key, text = keys.make(user.id, user.id, name.strip()[:100], scopes)
+    key, text = keys.make(user.id, user.id, name.strip()[:100], scopes, expires)
     record("key.create", key.id, key.name, after=columns_of(key, keys.AUDITED))
     db.session.commit()
     click.echo(text)
@@ -99,6 +121,8 @@ def list_keys(email: str | None) -> None:
     )
     for key, address, name in db.session.execute(statement):
         used = f"used {key.last_used_at:%Y-%m-%d %H:%M}" if key.last_used_at else "never used"
+        if key.expires_at:
+            used += f", {'expired' if key.expires_at <= clock.now() else 'expires'} {key.expires_at:%Y-%m-%d %H:%M}"
         state = "revoked" if key.revoked_at else used
         click.echo(
             "\t".join((key.prefix, people.called(address, name), ",".join(key.scopes), state, key.name))

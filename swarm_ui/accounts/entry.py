@@ -7,7 +7,8 @@ from hashlib import sha256
 from typing import Any
 
 from flask import Flask, current_app
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy.orm import scoped_session
 
 from swarm_ui import clock
 from swarm_ui.accounts import people
@@ -26,14 +27,24 @@ class LinkState(Enum):
 
 
 def make_link(email: str | None = None) -> str:
-    """A fresh link for the person with this address, or for the first administrator. Only its hash is kept."""
+    """A fresh link for the person with this address, or for the first administrator. Only its hash is kept. Commits."""
+    with db.engine.execution_options(writes=True).begin() as connection:
+        return new_link(connection, email)
+
+
+def new_link(connection: Connection | scoped_session[Any], email: str | None) -> str:
+    """The same in a transaction that is under way; does not commit."""
     token = secrets.token_urlsafe(32)
     now = clock.now()
-    link = {LoginLink.hash: _hash(token), LoginLink.email: email, LoginLink.expires_at: now + LIFETIME}
-    with db.engine.execution_options(writes=True).begin() as connection:
-        connection.execute(delete(LoginLink).where(LoginLink.expires_at < now - timedelta(days=1)))
-        connection.execute(insert(LoginLink).values(link))
+    link = {"hash": _hash(token), "email": email, "expires_at": now + LIFETIME}
+    connection.execute(delete(LoginLink).where(LoginLink.expires_at < now - timedelta(days=1)))
+    connection.execute(insert(LoginLink).values(link))
     return f"{current_app.config['SETTINGS'].public_url}/login/{token}"
+
+
+def by_link_only() -> bool:
+    """Whether one-time links are the way in here: no identity provider is set up."""
+    return not current_app.config.get("IDENTITY_PROVIDERS")
 
 
 def state_of(token: str) -> LinkState:

@@ -11,12 +11,13 @@ from sqlalchemy.orm import aliased
 
 from swarm_ui import clock, ids
 from swarm_ui.access import KEY_ROLE, KeyHolder, key_finder
-from swarm_ui.accounts import last_use
+from swarm_ui.accounts import last_use, throttle
 from swarm_ui.accounts.models import ApiKey, Membership, User
 from swarm_ui.extensions import db
 
 SCOPES = {
     "ingest": "send traces, logs and metrics",
+    "ping": "report that an agent is alive, and nothing else",
     "read": "read everything in this space",
     "write": "change things, such as resolving an alert",
 }
@@ -28,7 +29,9 @@ _SHOWN = 12
 _NOTED_EVERY = timedelta(minutes=1)
 
 
-def make(owner_id: int, creator_id: int, name: str, scopes: list[str]) -> tuple[ApiKey, str]:
+def make(
+    owner_id: int, creator_id: int, name: str, scopes: list[str], expires_at: datetime | None = None
+) -> tuple[ApiKey, str]:
     """A new key and its text, which is kept nowhere. Does not commit."""
     text = "swk_" + "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
     key = ApiKey(
@@ -39,6 +42,7 @@ def make(owner_id: int, creator_id: int, name: str, scopes: list[str]) -> tuple[
         hash=_hash(text),
         prefix=text[:_SHOWN],
         scopes=[scope for scope in SCOPES if scope in scopes],
+        expires_at=expires_at,
     )
     db.session.add(key)
     return key, text
@@ -86,6 +90,9 @@ def find(presented: str) -> KeyHolder | None:
     with db.engine.connect() as connection:
         row = connection.execute(_KEY, {"hash": _hash(presented)}).first()
     if row is None:
+        # Only here: a key that is known costs nothing more, whatever others do from the same address.
+        throttle.check("key")
+        throttle.failed("key")
         return None
     key_id, owner_id, creator_id, name, scopes, expires_at, last_used_at = row
     now = clock.now()

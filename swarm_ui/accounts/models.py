@@ -57,6 +57,8 @@ class BrowserSession(Timed, db.Model):
     browser: Mapped[str] = mapped_column(String(255), default="")
     address: Mapped[str] = mapped_column(Ascii(64), default="")
     seen_at: Mapped[datetime] = mapped_column("seenAt")
+    # What the next page shows once, encrypted; see `fresh.py`.
+    fresh: Mapped[str | None] = mapped_column(Ascii(1024))
 
 
 class FailedAttempts(db.Model):

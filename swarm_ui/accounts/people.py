@@ -26,6 +26,7 @@ _PERSON = (
         BrowserSession.id,
         BrowserSession.seen_at,
         BrowserSession.created_at,
+        BrowserSession.fresh.is_not(None),
         User.id,
         User.name,
         User.email,
@@ -59,6 +60,10 @@ class Person:
     token: str = field(repr=False)
     session_id: str
     preferences: Mapping[str, Any]
+    # Something waits to be shown once: `fresh.py`.
+    has_fresh: bool = False
+    # The space that this session showed until the person's place in it ended: they are in their own now, and are to be told.
+    lost_space: str | None = None
 
     is_authenticated: Literal[True] = True
     is_active: Literal[True] = True
@@ -74,23 +79,25 @@ class Person:
 
 @login_manager.user_loader
 def load(token: str) -> Person | None:
-    """Whoever holds this session; None when it is over, or the person may not be in the space that it shows any more."""
+    """Whoever holds this session; None when it is over. Somebody who may not be in the space that it shows any more is in their own."""
     row = db.session.execute(_PERSON, {"hash": sessions.hash_of(token)}).first()
     if row is None:
         return None
     (
-        hash_, session_id, seen_at, created_at, person_id, name, email, role, preferences, owner_id, owner_name, owner_email, member_as,
+        hash_, session_id, seen_at, created_at, has_fresh, person_id, name, email, role, preferences, owner_id, owner_name, owner_email, member_as,
     ) = row  # fmt: skip
     now = clock.now()
     if not sessions.goes_on(seen_at, created_at, now):
         return None
     space_role = "owner" if person_id == owner_id else member_as or ("admin" if role == "admin" else None)
-    if space_role is None:
-        return None
     sessions.note_seen(hash_, seen_at, now)
+    space, lost = called(owner_name, owner_email), None
+    if space_role is None:
+        owner_id, space, space_role, lost = person_id, called(name, email), "owner", space
+        sessions.fall_back(hash_, person_id)
     return Person(
-        person_id, called(name, email), email, role, owner_id, called(owner_name, owner_email), space_role, token,
-        session_id, preferences or {},
+        person_id, called(name, email), email, role, owner_id, space, space_role, token, session_id,
+        preferences or {}, bool(has_fresh), lost,
     )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from swarm_ui.audit import address
 from swarm_ui.extensions import db
 from swarm_ui.jsontext import clean_text
 
+MOST_SHOWN = 100
 _SEEN_EVERY = timedelta(minutes=1)
 
 
@@ -71,8 +72,30 @@ def show_space(token: str, owner_id: int) -> None:
     )
 
 
+def fall_back(hash_: str, person_id: int) -> None:
+    """After the request: this session shows the person's own space. Where the database is busy the next request does it."""
+    mine = BrowserSession.hash == hash_
+    last_use.note_afterwards(
+        select(BrowserSession.hash).where(mine), update(BrowserSession).where(mine).values(owner_id=person_id)
+    )
+
+
+def leave_space(person_id: int, owner_id: int) -> None:
+    """Every session of the person that shows this space shows their own from now on."""
+    there = (BrowserSession.member_id == person_id, BrowserSession.owner_id == owner_id)
+    db.session.execute(update(BrowserSession).where(*there).values(owner_id=person_id))
+
+
 def end(token: str) -> None:
     db.session.execute(delete(BrowserSession).where(BrowserSession.hash == hash_of(token)))
+
+
+def end_one(person_id: int, session_id: str) -> str | None:
+    """Ends this session of the person; what its browser called itself, None where they have no such session."""
+    mine = (BrowserSession.id == session_id, BrowserSession.member_id == person_id)
+    browser = db.session.scalar(select(BrowserSession.browser).where(*mine))
+    ended: Any = db.session.execute(delete(BrowserSession).where(*mine))
+    return browser if ended.rowcount else None
 
 
 def end_all(person_id: int, but: str | None = None) -> int:

@@ -8,11 +8,12 @@ from sqlalchemy.orm import InstrumentedAttribute
 from swarm_ui.agents.models import Agent
 from swarm_ui.alerts.models import Alert
 from swarm_ui.api import shapes
-from swarm_ui.api.schemas import AgentQuery, AlertQuery, LogQuery, MessageQuery, Paging, WorkflowQuery
+from swarm_ui.api.schemas import AgentQuery, AlertQuery, AuditQuery, LogQuery, MessageQuery, Paging, WorkflowQuery
 from swarm_ui.api.shapes import Shape
 from swarm_ui.extensions import db
 from swarm_ui.tasks.models import ExecutionHistory, ExecutionLog, Message
 from swarm_ui.tasks.queries import logs_of, messages_of
+from swarm_ui.trail import queries as trail
 from swarm_ui.web import Slice, keyset
 from swarm_ui.workflows.models import Workflow
 
@@ -61,6 +62,13 @@ def history(task_id: str, wanted: Paging) -> Slice:
     statement = select(*shapes.HISTORY.columns).where(ExecutionHistory.task_id == task_id)
     at, row_id = ExecutionHistory.created_at, ExecutionHistory.id
     return _read(shapes.HISTORY, keyset(statement, at, row_id, **_place(wanted)))
+
+
+def audit(wanted: AuditQuery) -> Slice:
+    statement = trail.narrowed(
+        select(*shapes.AUDIT.columns), wanted.actorId, wanted.action, wanted.subject, wanted.since, wanted.until
+    )
+    return _read(shapes.AUDIT, trail.page_of(statement, **_place(wanted)))
 
 
 def one(shape: Shape, row_id: InstrumentedAttribute[str], value: str) -> dict[str, Any] | None:

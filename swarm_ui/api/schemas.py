@@ -87,6 +87,16 @@ class AlertQuery(Paging):
     relatedTaskId: RowId | None = None
 
 
+class AuditQuery(Paging):
+    """`action` is "key.create", or "key" for all that is done to keys; `actorId` a person's, or "command"."""
+
+    actorId: Annotated[str, StringConstraints(pattern=r"^(\d{1,9}|command)$")] | None = None
+    action: Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,30}(\.[a-z_]{1,30})?$")] | None = None
+    subject: Words | None = None
+    since: Moment | None = None
+    until: Moment | None = None
+
+
 class AlertChange(BaseModel):
     model_config = ConfigDict(extra="forbid")
 

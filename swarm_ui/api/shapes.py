@@ -10,6 +10,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Mapper
 from swarm_ui import clock
 from swarm_ui.agents.models import Agent
 from swarm_ui.alerts.models import Alert
+from swarm_ui.audit import AuditEvent
 from swarm_ui.ingest.models import Span
 from swarm_ui.orm import UTCTime
 from swarm_ui.tasks.models import ExecutionHistory, ExecutionLog, Message, Task
@@ -66,5 +67,6 @@ TASK = Shape(Task, hidden={"graph"})
 MESSAGE = Shape(Message)
 LOG = Shape(ExecutionLog)
 HISTORY = Shape(ExecutionHistory)
+AUDIT = Shape(AuditEvent)
 ALERT = Shape(Alert, hidden={"touched"})
 SPAN = Shape(Span, hidden={"id", "facts", "contentHash"}, microseconds={"startedAt", "endedAt", "arrivedAt"})

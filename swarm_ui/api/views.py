@@ -104,6 +104,12 @@ def list_alerts() -> ResponseReturnValue:
     return _list(queries.alerts(parse(schemas.AlertQuery, request.args)))
 
 
+@bp.get("/audit")
+def list_audit() -> ResponseReturnValue:
+    """What somebody changed, newest first; by actorId, action, subject, since, until."""
+    return _list(queries.audit(parse(schemas.AuditQuery, request.args)))
+
+
 @bp.patch("/alerts/<alert_id>")
 @needs("operator")
 def change_alert(alert_id: str) -> ResponseReturnValue:

@@ -33,7 +33,9 @@ SAID = {"timeout": "Timed out"}
 
 
 def context() -> dict[str, Any]:
-    return {"theme": theme(), "open_alerts": open_alerts, "is_fragment": wants_fragment}
+    return {
+        "theme": theme(), "keyboard": keyboard(), "open_alerts": open_alerts, "is_fragment": wants_fragment,
+    }  # fmt: skip
 
 
 def globals_for_templates() -> dict[str, Any]:
@@ -41,8 +43,16 @@ def globals_for_templates() -> dict[str, Any]:
 
 
 def theme() -> str:
-    chosen = request.cookies.get("theme", "")
-    return chosen if chosen in THEMES else "auto"
+    """This browser's, else the one of the person's settings. Asks for nobody: the error page is shown without a database too."""
+    for chosen in (request.cookies.get("theme", ""), (g.get("preferences") or {}).get("theme")):
+        if chosen in THEMES:
+            return chosen
+    return "auto"
+
+
+def keyboard() -> bool:
+    """Whether single keys do something; off for who types by voice or otherwise sets keys off unmeant."""
+    return (g.get("preferences") or {}).get("keyboard", True) is not False
 
 
 def said(word: str) -> str:

@@ -1,10 +1,11 @@
 """The first page: health at a glance, and the way to a first trace."""
 
-from flask import Blueprint, Response, current_app, g, redirect, request, session, url_for
+from flask import Blueprint, Response, current_app, g, redirect, request, url_for
 from flask.blueprints import BlueprintSetupState
 
 from swarm_ui import sample
 from swarm_ui.access import local_path, needs, public
+from swarm_ui.accounts import fresh
 from swarm_ui.agents.strips import last_day
 from swarm_ui.alerts import queries as alerts
 from swarm_ui.audit import record
@@ -76,7 +77,7 @@ def connect():
 
 def _connect_page(first: bool) -> Response:
     """Endpoint, key and snippets. A key that was just made is shown this once."""
-    fresh_key = session.pop("fresh_key", None)
+    fresh_key = fresh.take("key")
     language = request.args.get("lang", "env")
     response = page(
         "overview/connect.html",

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from swarm_ui import clock
 from swarm_ui.extensions import db
-from swarm_ui.formatting import offset, plural
+from swarm_ui.formatting import clock_time, offset, plural
 from swarm_ui.ingest.models import Span
 from swarm_ui.tasks import pretty, queries, steps, waterfall
 from swarm_ui.tasks.models import ExecutionHistory, ExecutionLog, Message, Task
@@ -181,7 +181,7 @@ def _callout(task: Task, timeline: Timeline) -> Callout | None:
         last = timeline.last
         text = f"Its last step was {last.name} of {last.lane}, from {offset(last.at_ms)}." if last else ""
         if task.last_progress_at:
-            text += f" Nothing more arrived after {task.last_progress_at:%H:%M:%S} UTC."
+            text += f" Nothing more arrived after {clock_time(task.last_progress_at)}."
         return Callout(
             "warn", "s-timeout", "Timed out: the end of this run never arrived", None, text, last and last.key
         )

@@ -103,12 +103,12 @@ def test_a_busy_database_neither_delays_nor_fails_the_request(app, alice):
 
 def test_a_key_is_made_and_shown_once(client):
     response = client.post("/settings/keys", data={"name": "swarm 7", "scopes": ["ingest", "read"]})
-    assert (response.status_code, response.location) == (303, "/settings#keys")
-    first = client.get("/settings")
+    assert (response.status_code, response.location) == (303, "/settings/keys")
+    first = client.get("/settings/keys")
     assert first.headers["Cache-Control"] == "no-store"
-    text = Page(first, "/settings").find(id="fresh-key").get_text()
+    text = Page(first, "/settings/keys").find(id="fresh-key").get_text()
     assert re.fullmatch(r"swk_[A-Za-z0-9]{40}", text)
-    second = Page(client.get("/settings"), "/settings")
+    second = Page(client.get("/settings/keys"), "/settings/keys")
     assert second.find(id="fresh-key") is None
     assert text not in second.html
     assert text[:12] in second.html
@@ -140,14 +140,14 @@ def test_what_is_wrong_is_said_at_the_field(client):
 
 def test_it_is_revoked(client, make, alice):
     key = make.api_key(alice, name="old")
-    page = Page(client.get("/settings"), "/settings")
+    page = Page(client.get("/settings/keys"), "/settings/keys")
     action = page.find(id=f"key-{key.id}").find("form")["action"]
     assert client.post(action).status_code == 303
     first = stored().revoked_at
     assert first
     assert client.post(action).status_code == 303
     assert stored().revoked_at == first
-    row = Page(client.get("/settings"), "/settings").find(id=f"key-{key.id}")
+    row = Page(client.get("/settings/keys"), "/settings/keys").find(id=f"key-{key.id}")
     assert "Revoked" in row.get_text()
     assert row.find("form") is None
 
@@ -158,7 +158,7 @@ def test_an_operator_does_not_manage_keys(client_of, make, alice, bob):
     client = client_of(bob, owner=alice)
     assert client.post("/settings/keys", data={"name": "x", "scopes": "ingest"}).status_code == 403
     assert client.post(f"/settings/keys/{key.id}/revoke").status_code == 403
-    assert not Page(client.get("/settings"), "/settings").select("#keys form")
+    assert not Page(client.get("/settings/keys"), "/settings/keys").select("#keys form, #new-key")
 
 
 def test_a_key_made_by_an_editor_is_the_owners(client_of, make, alice, bob):
@@ -172,5 +172,5 @@ def test_hostile_names_are_text(client, make, alice):
     form = b"name=%3Cscript%3Ealert(1)%3C/script%3E%ED%A0%80%00&scopes=ingest"
     made = client.post("/settings/keys", data=form, content_type="application/x-www-form-urlencoded")
     assert made.status_code == 303
-    page = Page(client.get("/settings"), "/settings")
+    page = Page(client.get("/settings/keys"), "/settings/keys")
     assert "<script>alert(1)</script>" in page.text

@@ -6,8 +6,9 @@ import pytest
 from sqlalchemy import func, select
 
 from swarm_ui.accounts import entry, people
-from swarm_ui.accounts.models import LoginLink, User
+from swarm_ui.accounts.models import ApiKey, LoginLink, User
 from swarm_ui.extensions import db
+from swarm_ui.tenancy import everyone
 from tests.pages import Page
 
 
@@ -174,18 +175,30 @@ def test_a_viewer_may_sign_out(client_of, make, alice, bob):
     assert client_of(bob, owner=alice).post("/logout").status_code == 303
 
 
-def test_a_session_ends_with_the_membership(client_of, make, alice, bob):
+def test_who_loses_a_space_lands_in_their_own_and_is_told(client_of, make, alice, bob):
     membership = make.membership(alice, bob, "editor")
     client = client_of(bob, owner=alice)
     page = Page(client.get("/settings"), "/settings")
     assert "Alice Archer, where you are editor" in page.text
     db.session.delete(db.session.merge(membership))
     db.session.commit()
-    assert client.get("/settings").status_code == 302
+    sent_on = client.get("/agents")
+    assert (sent_on.status_code, sent_on.location) == (302, "/spaces")
+    said = Page(client.get("/spaces"), "/spaces")
+    assert "You are no longer in the space of Alice Archer" in said.text
+    assert "no longer" not in Page(client.get("/spaces"), "/spaces").text
+    assert client.get("/agents").status_code == 200
+    assert "Bob Baker, your own" in Page(client.get("/settings"), "/settings").text
 
 
-def test_nobody_enters_a_space_uninvited(client_of, alice, bob):
-    assert client_of(bob, owner=alice).get("/settings").status_code == 302
+def test_nothing_that_was_meant_for_the_lost_space_is_done_in_ones_own(client_of, alice, bob):
+    changed = client_of(bob, owner=alice).post("/settings/keys", data={"name": "x", "scopes": "ingest"})
+    assert (changed.status_code, changed.location) == (303, "/spaces")
+    part = client_of(bob, owner=alice).get("/agents", headers={"HX-Request": "true"})
+    assert (part.status_code, part.headers["HX-Redirect"]) == (204, "/spaces")
+    assert client_of(bob, owner=alice).get("/api/v1/agents").status_code == 403
+    db.session.rollback()
+    assert db.session.scalars(everyone(select(ApiKey), "the test")).all() == []
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,6 @@
-"""The settings page."""
+"""Settings: integrations, and about the installation."""
+
+import pytest
 
 from swarm_ui import clock
 from swarm_ui.extensions import db
@@ -16,13 +18,13 @@ def test_it_shows_who_and_where(page):
     settings = page("/settings")
     assert "alice@example.org" in settings.text
     assert "Alice Archer, your own" in settings.text
-    assert "http://127.0.0.1:8000/v1/traces" in settings.text
+    assert "http://127.0.0.1:8000/v1/traces" in page("/settings/integrations").text
 
 
 def test_frameworks_that_sent_data_are_listed(page, make, alice, bob, time):
     make.integration(alice, framework="crewai", version="0.80", last_seen_at=time.now)
     make.integration(bob, framework="langchain")
-    section = page("/settings").find(id="integrations").get_text(" ")
+    section = page("/settings/integrations").find(id="integrations").get_text(" ")
     assert "crewai" in section
     assert "0.80" in section
     assert "langchain" not in section
@@ -30,14 +32,14 @@ def test_frameworks_that_sent_data_are_listed(page, make, alice, bob, time):
 
 def test_sample_data_can_be_removed_where_there_is_some(page, make, alice, bob):
     make.agent(bob, origin="sample")
-    assert page("/settings").find(id="sample") is None
+    assert page("/settings/integrations").find(id="sample") is None
     make.agent(alice, origin="sample")
-    assert page("/settings").find(id="sample").find("form")["action"] == "/sample/remove"
+    assert page("/settings/integrations").find(id="sample").find("form")["action"] == "/sample/remove"
 
 
 def test_the_installation_is_shown_to_administrators_only(page, client_of, root):
-    assert "Database" not in page("/settings").find(id="about").get_text()
-    about = Page(client_of(root).get("/settings"), "/settings").find(id="about").get_text(" ")
+    assert "Database" not in page("/settings/about").find(id="about").get_text()
+    about = Page(client_of(root).get("/settings/about"), "/settings/about").find(id="about").get_text(" ")
     assert "SQLite" in about or "MariaDB" in about or "MySQL" in about
     assert "Not running" in about
     assert "users" in about
@@ -45,7 +47,7 @@ def test_the_installation_is_shown_to_administrators_only(page, client_of, root)
 
 def test_numbers_that_rows_were_given_are_not_taken_for_their_count(client_of, root, alice, make):
     make._add(PayloadBlock(id=2**62, user_id=alice.id, body=b"x"))
-    about = Page(client_of(root).get("/settings"), "/settings").find(id="about").get_text(" ")
+    about = Page(client_of(root).get("/settings/about"), "/settings/about").find(id="about").get_text(" ")
     assert f"{2**62:,}" not in about
     assert "users" in about
 
@@ -53,19 +55,23 @@ def test_numbers_that_rows_were_given_are_not_taken_for_their_count(client_of, r
 def test_a_worker_is_alive_for_fifteen_seconds(client_of, root, time):
     seen(clock.now_us())
     client = client_of(root)
-    assert "Alive" in client.get("/settings").get_data(as_text=True)
+    assert "Alive" in client.get("/settings/about").get_data(as_text=True)
     time.forward(seconds=15)
-    assert "Not running" in client.get("/settings").get_data(as_text=True)
+    assert "Not running" in client.get("/settings/about").get_data(as_text=True)
 
 
-def test_it_takes_the_same_statements_however_many_rows(client, make, alice, statements):
+@pytest.mark.parametrize("path", ["/settings/keys", "/settings/integrations", "/settings/sessions", "/settings/members", "/settings/audit"])
+def test_it_takes_the_same_statements_however_many_rows(client, make, alice, statements, path):
     def count() -> int:
         with statements() as sent:
-            assert client.get("/settings").status_code == 200
+            assert client.get(path).status_code == 200
         return len(sent)
 
     few = count()
     for number in range(12):
         make.api_key(alice)
         make.integration(alice, framework=f"framework {number}")
+        make.browser_session(alice, alice)
+        make.membership(alice, make.user())
+        make.event(alice)
     assert count() == few

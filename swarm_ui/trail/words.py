@@ -1,0 +1,42 @@
+"""What each action of the audit trail is called on a page: "Mira made the key production swarm"."""
+
+WORDS = {
+    "agent.create": "made the agent",
+    "agent.delete": "deleted the agent",
+    "agent.restore": "restored the agent",
+    "agent.undelete": "brought back the agent",
+    "agent.update": "changed the agent",
+    "alert.reopen": "reopened the alert",
+    "alert.resolve": "resolved the alert",
+    "integration.off": "switched off the integration",
+    "integration.on": "switched on the integration",
+    "key.create": "made the key",
+    "key.revoke": "revoked the key",
+    "login_link.make": "made a sign-in link for",
+    "member.invite": "invited",
+    "member.leave": "left the space",
+    "member.remove": "removed the member",
+    "member.role": "changed the role of",
+    "profile.update": "changed the profile",
+    "sample.load": "loaded the sample swarm",
+    "sample.remove": "removed the sample swarm",
+    "session.begin": "signed in",
+    "session.end": "signed out or ended a session",
+    "session.end_all": "ended all sessions of",
+    "session.end_others": "ended the other sessions",
+    "space.enter": "entered the space",
+    "space.leave": "went out of the space",
+    "space.look": "looked into the space as administrator",
+    "user.disable": "disabled",
+    "user.enable": "enabled again",
+    "user.role": "changed the role of",
+}
+# Where the subject is who acted, naming it would say it twice.
+ABOUT_ONESELF = {
+    "member.leave", "profile.update", "session.begin", "session.end_others", "space.enter", "space.leave", "space.look",
+}  # fmt: skip
+SUBJECTS = sorted({action.partition(".")[0] for action in WORDS})
+
+
+def in_words(action: str) -> str:
+    return WORDS.get(action) or action.replace(".", " ").replace("_", " ")
