@@ -11,7 +11,7 @@ from typing import Any
 
 from flask import g, has_request_context, request
 from sqlalchemy import Index, String, event, insert
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import Mapped, ORMExecuteState, Session, mapped_column
 
 from swarm_ui import clock, ids
 from swarm_ui.extensions import db
@@ -143,3 +143,10 @@ def _refuse_to_rewrite(session: Session, _context: Any, _instances: Any) -> None
     for row in (*session.dirty, *session.deleted):
         if isinstance(row, AuditEvent) and (row in session.deleted or session.is_modified(row)):
             raise RuntimeError("audit events are never changed")
+
+
+@event.listens_for(Session, "do_orm_execute")
+def _refuse_to_rewrite_many(state: ORMExecuteState) -> None:
+    """Erasing a whole space goes by the table, not by this class."""
+    if (state.is_update or state.is_delete) and any(mapper.class_ is AuditEvent for mapper in state.all_mappers):
+        raise RuntimeError("audit events are never changed")

@@ -154,3 +154,13 @@ def api_key(owner, **fields) -> ApiKey:
     number = next(_count)
     fields = {"name": f"key {number}", "hash": f"{number:064x}", "prefix": "swk_test", "scopes": ["ingest"]} | fields
     return _add(ApiKey(id=_id(), user_id=owner.id, creator_id=owner.id, **fields))
+
+
+def found(table, **where):
+    """One row of a table as it stands, whoever owns it."""
+    from sqlalchemy import select
+
+    columns = db.metadata.tables[table]
+    conditions = [columns.c[name] == value for name, value in where.items()]
+    with db.engine.connect() as connection:
+        return connection.execute(select(columns).where(*conditions)).one()

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
 from typing import Annotated, Any, Literal
 
+from flask import current_app
 from pydantic import BaseModel, BeforeValidator, StringConstraints
 from sqlalchemy import Select, func, or_, select
 
@@ -13,6 +14,7 @@ from swarm_ui.extensions import db
 from swarm_ui.formatting import zone
 from swarm_ui.jsontext import clean_text
 from swarm_ui.settings.forms import end_of
+from swarm_ui.tenancy import bind_owner, owner_of
 from swarm_ui.web import Slice, keyset
 
 PAGE = 50
@@ -89,15 +91,25 @@ def page_of(statement: Select[Any], *, limit: int = PAGE, cursor: str | None = N
 
 
 def all_of(statement: Select[Any]) -> Iterator[Any]:
-    """Every event, newest first, in batches: memory stays small, and no transaction is held while a slow reader reads."""
-    cursor = None
-    while True:
-        found = page_of(statement, limit=BATCH, cursor=cursor)
-        db.session.rollback()
-        yield from found.items
-        cursor = found.next
-        if cursor is None:
-            return
+    """Every event, newest first, in batches: memory stays small, and no transaction is held while a slow reader reads.
+
+    Whoever reads does so after the request: each batch has a context and a session of its own.
+    """
+    app: Any = current_app
+    app, owner_id = app._get_current_object(), owner_of(db.session)
+
+    def read() -> Iterator[Any]:
+        cursor = None
+        while True:
+            with app.app_context():
+                bind_owner(db.session, owner_id)
+                found = page_of(statement, limit=BATCH, cursor=cursor)
+            yield from found.items
+            cursor = found.next
+            if cursor is None:
+                return
+
+    return read()
 
 
 def people_of(owner_id: int) -> list[tuple[int, str]]:

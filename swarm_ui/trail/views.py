@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from flask import Blueprint, Response, current_app, g, request, stream_with_context
+from flask import Blueprint, Response, current_app, g, request
 from flask.typing import ResponseReturnValue
 
 from swarm_ui import clock
@@ -45,6 +45,6 @@ def _wanted() -> Iterator[Any]:
 
 
 def _download(ending: str, mimetype: str, lines: Iterator[Any]) -> Response:
-    response = current_app.response_class(stream_with_context(lines), mimetype=mimetype)
+    response = current_app.response_class(lines, mimetype=mimetype)
     response.headers["Content-Disposition"] = f'attachment; filename="audit-{clock.now():%Y-%m-%d}.{ending}"'
     return response

@@ -1,0 +1,143 @@
+"""Who may what, over the whole URL map: every route × viewer, operator, editor, owner, an administrator in another's space, a stranger."""
+
+import pytest
+from flask import current_app
+
+from swarm_ui import sample
+from swarm_ui.access import CONTENT_SECURITY_POLICY
+from tests.changes import CHANGES, PEOPLE, RANKS, Change, Scene, check_table, unsafe_routes
+from tests.test_tenancy import build, fill
+
+# Pages whose least role is not "viewer"; a marked view answers 404 to everybody else.
+ADMINISTRATION = {"/admin", "/admin/people/<int(max=2147483647):user_id>"}
+
+
+@pytest.fixture(autouse=True)
+def _no_sample(monkeypatch):
+    """What the sample holds is tested elsewhere; here it would take most of the time."""
+    monkeypatch.setattr(sample, "load", lambda owner_id: None)
+    monkeypatch.setattr(sample, "remove", lambda owner_id: None)
+
+
+@pytest.fixture
+def people(make, alice, root):
+    """Somebody for each role in Alice's space."""
+    everybody = {"owner": alice, "admin": root, "stranger": None}
+    for role in ("viewer", "operator", "editor"):
+        everybody[role] = make.user(name=f"The {role}")
+        make.membership(alice, everybody[role], role)
+    return everybody
+
+
+@pytest.fixture
+def browser_of(app, client_of, people, alice):
+    """`browser_of("viewer")` shows Alice's space."""
+    return lambda who: client_of(people[who], owner=alice) if people[who] else app.test_client()
+
+
+def is_refused(response, who: str, rule: str, needs: str) -> None:
+    said = f"{who} at {rule}: {response.status_code}"
+    if who == "stranger":
+        api = rule.startswith("/api/")
+        assert response.status_code == (401 if api else 302), said
+        assert api or response.location.startswith("/login"), said
+    else:
+        assert response.status_code == (404 if needs == "administration" else 403), said
+
+
+def test_the_table_knows_every_route_that_changes_something(app):
+    check_table()
+
+
+@pytest.mark.parametrize("route", CHANGES, ids=" ".join)
+def test_who_may_change_it(app, people, browser_of, alice, route):
+    method, rule = route
+    change = CHANGES[route]
+    for rank, who in enumerate(PEOPLE):
+        ask = change.ask(Scene(alice, people[who] or people["viewer"], looks=who == "admin"))
+        response = ask.send(browser_of(who), method)
+        if rank >= RANKS[change.needs]:
+            assert response.status_code < 400, f"{who} at {rule}: {response.status_code} {response.get_data(as_text=True)[-400:]}"
+            assert not (response.location or "").startswith("/login?"), f"{who} at {rule} was sent to sign in"
+        else:
+            is_refused(response, who, rule, change.needs)
+
+
+def test_who_may_read_it(app, make, people, browser_of, alice, bob):
+    world = build(make, alice) | {"user_id": str(bob.id)}
+    rules = sorted(
+        {rule.rule for rule in app.url_map.iter_rules() if "GET" in rule.methods},
+    )
+    views = {rule.rule: app.view_functions[rule.endpoint] for rule in app.url_map.iter_rules() if "GET" in rule.methods}
+    browsers = {who: browser_of(who) for who in PEOPLE}
+    for rule in rules:
+        if getattr(views[rule], "public", False):
+            continue
+        needs = "administration" if rule in ADMINISTRATION else "viewer"
+        for rank, who in enumerate(PEOPLE):
+            response = browsers[who].get(fill(rule, world))
+            if rank >= RANKS[needs]:
+                assert response.status_code < 400, f"{who} at {rule}: {response.status_code}"
+                cached = response.headers["Cache-Control"]
+                assert "no-store" in cached or "private" in cached, f"{rule} may be kept by a shared cache: {cached}"
+                if response.mimetype == "text/html":
+                    assert response.headers["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
+            else:
+                is_refused(response, who, rule, needs)
+
+
+def test_viewers_read_and_no_more(app):
+    """But for what is about themselves."""
+    own = {rule for (_method, rule), change in CHANGES.items() if change.needs == "viewer"}
+    for rule in app.url_map.iter_rules():
+        if rule.rule in own and rule.methods - {"GET", "HEAD", "OPTIONS"}:
+            assert getattr(app.view_functions[rule.endpoint], "personal", False), f"{rule.rule} is open to viewers"
+
+
+@pytest.mark.parametrize("needs", ["anybody", "viewer", "operator", "editor", "owner", "administration"])
+def test_each_role_has_something_of_its_own(needs):
+    assert any(change.needs == needs for change in CHANGES.values())
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://localhost.evil.example"},
+        {"Sec-Fetch-Site": "cross-site", "Origin": "http://localhost"},
+    ],
+    ids=str,
+)
+def test_no_other_site_acts_for_anybody(app, people, browser_of, alice, headers):
+    """Every route but those that only a key opens, which no browser sends by itself."""
+    scene = Scene(alice, people["admin"], looks=True)
+    client = browser_of("admin")
+    for method, rule in sorted(unsafe_routes()):
+        change: Change | None = CHANGES.get((method, rule))
+        endpoint = next(r.endpoint for r in app.url_map.iter_rules() if r.rule == rule and method in r.methods)
+        if hasattr(app.view_functions[endpoint], "key_scope"):
+            continue
+        if change is None:
+            response = client.open(rule, method=method, headers=headers)
+        else:
+            response = change.ask(scene).send(client, method, headers=headers)
+        assert response.status_code == 403, f"{method} {rule}: {response.status_code}"
+
+
+def test_a_route_that_is_forgotten_is_reported_with_the_cure(app):
+    app.view_functions["gadgets"] = lambda: ""
+    app.url_map.add(app.url_rule_class("/gadgets", endpoint="gadgets", methods=["POST"]))
+    with pytest.raises(AssertionError, match=r"'/gadgets'.*add each to CHANGES in tests/changes.py"):
+        check_table()
+
+
+def test_a_new_route_that_says_nothing_is_for_the_owner_alone(app, browser_of):
+    app.add_url_rule  # noqa: B018
+    app.view_functions["gadgets"] = lambda: "made"
+    app.url_map.add(app.url_rule_class("/gadgets", endpoint="gadgets", methods=["POST"]))
+    got = {who: browser_of(who).post("/gadgets").status_code for who in PEOPLE}
+    assert got == {"stranger": 302, "viewer": 403, "operator": 403, "editor": 403, "owner": 200, "admin": 200}
+    assert current_app
