@@ -1,5 +1,6 @@
 """Template filters: numbers and times as DESIGN.md wants them read. What is unknown is “–”, never 0."""
 
+import re
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -11,6 +12,7 @@ from swarm_ui import clock
 
 MISSING = "–"
 _UNKNOWN = Markup(MISSING)
+_STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+00:00")
 
 
 def zone() -> tzinfo:
@@ -66,6 +68,8 @@ def plainly(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, list):
         return ", ".join(map(plainly, value))
+    if isinstance(value, str) and _STAMP.fullmatch(value):
+        return minute(datetime.fromisoformat(value))
     return str(value)
 
 

@@ -1,7 +1,6 @@
 """Who may what, over the whole URL map: every route × viewer, operator, editor, owner, an administrator in another's space, a stranger."""
 
 import pytest
-from flask import current_app
 
 from swarm_ui import sample
 from swarm_ui.access import CONTENT_SECURITY_POLICY
@@ -135,9 +134,7 @@ def test_a_route_that_is_forgotten_is_reported_with_the_cure(app):
 
 
 def test_a_new_route_that_says_nothing_is_for_the_owner_alone(app, browser_of):
-    app.add_url_rule  # noqa: B018
     app.view_functions["gadgets"] = lambda: "made"
     app.url_map.add(app.url_rule_class("/gadgets", endpoint="gadgets", methods=["POST"]))
     got = {who: browser_of(who).post("/gadgets").status_code for who in PEOPLE}
     assert got == {"stranger": 302, "viewer": 403, "operator": 403, "editor": 403, "owner": 200, "admin": 200}
-    assert current_app

@@ -99,6 +99,10 @@
     if (done) event.preventDefault();
   });
 
+  // On phones the sections of the settings are a row that scrolls: the current one is to be seen.
+  const section = document.querySelector(".nav-local [aria-current]");
+  if (section) section.parentElement.scrollLeft = section.offsetLeft - section.parentElement.offsetLeft - 24;
+
   document.addEventListener("htmx:load", (event) => addCopyButtons(event.detail.elt));
   addCopyButtons(document);
 })();

@@ -25,6 +25,8 @@ def index() -> ResponseReturnValue:
         people=queries.people_of(g.owner_id),
         subjects=words.SUBJECTS,
         in_words=words.in_words,
+        icon_of=words.icon_of,
+        field_in_words=words.field_in_words,
         about_oneself=words.ABOUT_ONESELF,
         differences=queries.differences,
     )

@@ -1,5 +1,7 @@
 """What each action of the audit trail is called on a page: "Mira made the key production swarm"."""
 
+import re
+
 WORDS = {
     "agent.create": "made the agent",
     "agent.delete": "deleted the agent",
@@ -35,8 +37,22 @@ WORDS = {
 ABOUT_ONESELF = {
     "member.leave", "profile.update", "session.begin", "session.end_others", "space.enter", "space.leave", "space.look",
 }  # fmt: skip
+# Symbols of templates/_icons.svg.
+_ICONS = {"agent": "agents", "alert": "alerts", "key": "key", "login_link": "key", "session": "out", "workflow": "workflows"}
+_OF_PEOPLE = {"member", "profile", "space", "user"}
 SUBJECTS = sorted({action.partition(".")[0] for action in WORDS})
 
 
 def in_words(action: str) -> str:
     return WORDS.get(action) or action.replace(".", " ").replace("_", " ")
+
+
+def icon_of(action: str) -> str:
+    subject = action.partition(".")[0]
+    return "person" if subject in _OF_PEOPLE else _ICONS.get(subject, "settings")
+
+
+def field_in_words(name: str) -> str:
+    """expiresAt → expires at; preferences.timeZone → time zone."""
+    last = name.rpartition("preferences.")[2]
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", last).lower()
