@@ -9,7 +9,7 @@ from bench.ingest import Load, _settle
 from bench.server import Server
 from bench.traffic import Traffic
 
-PAGES = ("/", "/tasks", "/agents", "/alerts", "/workflows", "/settings")
+PAGES = ("/", "/tasks", "/agents", "/alerts", "/workflows", "/settings/keys")
 
 
 def main() -> None:

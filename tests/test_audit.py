@@ -58,13 +58,17 @@ def test_one_event_for_a_change(app, people, browser_of, alice, route):
     before = trail()
     assert ask.send(client, method, headers={"User-Agent": "Testfox"}).status_code < 400
     found = new_since(before)
-    assert len(found) == 1, f"{method} {rule} wrote {[event.action for event in found]}; record() one event for one change"
+    assert len(found) == 1, (
+        f"{method} {rule} wrote {[event.action for event in found]}; record() one event for one change"
+    )
     event = found[0]
     assert event.action == (ask.action or change.action)
     assert event.subjectId if ask.subject is NEW else event.subjectId == (ask.subject and str(ask.subject))
     assert event.actorId == (ask.actor or actor.id)
     assert event.userId == (ask.trail or alice.id)
-    assert event.via == ("api" if rule.startswith("/api/") else "sign_in" if rule.startswith("/login/") else "page")
+    assert event.via == (
+        "api" if rule.startswith("/api/") else "sign_in" if rule.startswith("/login/") else "page"
+    )
     assert event.address == "127.0.0.1"
 
 
@@ -184,7 +188,9 @@ def test_a_key_is_named_as_who_acted(app, make, alice):
     db.session.commit()
     key_id = key.id
     alert = make.alert(alice)
-    app.test_client().patch(f"/api/v1/alerts/{alert.id}", json={"resolved": True}, headers={"x-api-key": text})
+    app.test_client().patch(
+        f"/api/v1/alerts/{alert.id}", json={"resolved": True}, headers={"x-api-key": text}
+    )
     event = trail()[-1]
     assert (event.via, event.keyId, event.actor, event.actorId) == ("api", key_id, "robot", alice.id)
 
@@ -198,14 +204,22 @@ def test_commands_write_one_event_each(app, alice, root, arguments):
         result = app.test_cli_runner().invoke(args=["user", *arguments, alice.email])
         assert result.exit_code == 0, result.output
     (event,) = new_since(before)
-    assert (event.via, event.actorId, event.userId, event.subjectId) == ("command", None, alice.id, str(alice.id))
+    assert (event.via, event.actorId, event.userId, event.subjectId) == (
+        "command",
+        None,
+        alice.id,
+        str(alice.id),
+    )
 
 
 def test_key_commands_write_one_event_each(app, alice):
     run = app.test_cli_runner().invoke
     prefix = run(args=["token", "create", "--email", alice.email, "--name", "ci"]).stdout[:12]
     run(args=["token", "revoke", prefix])
-    assert sorted((event.action, event.via) for event in trail()) == [("key.create", "command"), ("key.revoke", "command")]
+    assert sorted((event.action, event.via) for event in trail()) == [
+        ("key.create", "command"),
+        ("key.revoke", "command"),
+    ]
 
 
 def test_the_columns_of_a_row_are_plain(app, make, alice):

@@ -56,7 +56,9 @@ def test_who_may_change_it(app, people, browser_of, alice, route):
         ask = change.ask(Scene(alice, people[who] or people["viewer"], looks=who == "admin"))
         response = ask.send(browser_of(who), method)
         if rank >= RANKS[change.needs]:
-            assert response.status_code < 400, f"{who} at {rule}: {response.status_code} {response.get_data(as_text=True)[-400:]}"
+            assert response.status_code < 400, (
+                f"{who} at {rule}: {response.status_code} {response.get_data(as_text=True)[-400:]}"
+            )
             assert not (response.location or "").startswith("/login?"), f"{who} at {rule} was sent to sign in"
         else:
             is_refused(response, who, rule, change.needs)
@@ -67,7 +69,11 @@ def test_who_may_read_it(app, make, people, browser_of, alice, bob):
     rules = sorted(
         {rule.rule for rule in app.url_map.iter_rules() if "GET" in rule.methods},
     )
-    views = {rule.rule: app.view_functions[rule.endpoint] for rule in app.url_map.iter_rules() if "GET" in rule.methods}
+    views = {
+        rule.rule: app.view_functions[rule.endpoint]
+        for rule in app.url_map.iter_rules()
+        if "GET" in rule.methods
+    }
     browsers = {who: browser_of(who) for who in PEOPLE}
     for rule in rules:
         if getattr(views[rule], "public", False):
@@ -78,7 +84,9 @@ def test_who_may_read_it(app, make, people, browser_of, alice, bob):
             if rank >= RANKS[needs]:
                 assert response.status_code < 400, f"{who} at {rule}: {response.status_code}"
                 cached = response.headers["Cache-Control"]
-                assert "no-store" in cached or "private" in cached, f"{rule} may be kept by a shared cache: {cached}"
+                assert "no-store" in cached or "private" in cached, (
+                    f"{rule} may be kept by a shared cache: {cached}"
+                )
                 if response.mimetype == "text/html":
                     assert response.headers["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
             else:
@@ -90,7 +98,9 @@ def test_viewers_read_and_no_more(app):
     own = {rule for (_method, rule), change in CHANGES.items() if change.needs == "viewer"}
     for rule in app.url_map.iter_rules():
         if rule.rule in own and rule.methods - {"GET", "HEAD", "OPTIONS"}:
-            assert getattr(app.view_functions[rule.endpoint], "personal", False), f"{rule.rule} is open to viewers"
+            assert getattr(app.view_functions[rule.endpoint], "personal", False), (
+                f"{rule.rule} is open to viewers"
+            )
 
 
 @pytest.mark.parametrize("needs", ["anybody", "viewer", "operator", "editor", "owner", "administration"])
@@ -116,7 +126,9 @@ def test_no_other_site_acts_for_anybody(app, people, browser_of, alice, headers)
     client = browser_of("admin")
     for method, rule in sorted(unsafe_routes()):
         change: Change | None = CHANGES.get((method, rule))
-        endpoint = next(r.endpoint for r in app.url_map.iter_rules() if r.rule == rule and method in r.methods)
+        endpoint = next(
+            r.endpoint for r in app.url_map.iter_rules() if r.rule == rule and method in r.methods
+        )
         if hasattr(app.view_functions[endpoint], "key_scope"):
             continue
         if change is None:

@@ -24,7 +24,9 @@ def keep(kind: str, text: str) -> None:
     """For the next page of this browser that shows this kind. Does not commit."""
     sealed = _box(current_user.token).encrypt_at_time(f"{kind} {text}".encode(), _now()).decode()
     db.session.execute(
-        update(BrowserSession).where(BrowserSession.hash == sessions.hash_of(current_user.token)).values(fresh=sealed)
+        update(BrowserSession)
+        .where(BrowserSession.hash == sessions.hash_of(current_user.token))
+        .values(fresh=sealed)
     )
 
 

@@ -84,7 +84,9 @@ def _count(hash_: str, limit: Limit, now: int) -> None:
     with db.engine.connect().execution_options(writes=True) as connection:
         changed: Any = connection.execute(one_more)
         if changed.rowcount == 0:
-            connection.execute(delete(FailedAttempts).where(FailedAttempts.since < now - LONGEST_WINDOW * _SECOND))
+            connection.execute(
+                delete(FailedAttempts).where(FailedAttempts.since < now - LONGEST_WINDOW * _SECOND)
+            )
             try:
                 with connection.begin_nested():
                     connection.execute(insert(FailedAttempts).values(hash=hash_, count=1, since=now))

@@ -19,7 +19,11 @@ PAGE = 50
 def listed(q: str | None = None, role: str | None = None, state: str | None = None) -> Select[User, int]:
     """(User, spaces that they may enter besides their own), by id."""
     spaces = (
-        select(func.count()).select_from(Membership).where(Membership.member_id == User.id).correlate(User).scalar_subquery()
+        select(func.count())
+        .select_from(Membership)
+        .where(Membership.member_id == User.id)
+        .correlate(User)
+        .scalar_subquery()
     )
     statement = select(User, spaces.label("spaces")).order_by(User.id)
     if q:
@@ -79,11 +83,18 @@ def end_sessions(user: User) -> int:
 
 
 def _leave_an_administrator(user: User) -> None:
-    active = select(User.id).where(User.role == "admin", User.disabled_at.is_(None)).order_by(User.id).with_for_update()
+    active = (
+        select(User.id)
+        .where(User.role == "admin", User.disabled_at.is_(None))
+        .order_by(User.id)
+        .with_for_update()
+    )
     if set(db.session.scalars(active)) <= {user.id}:
         if user.role == "admin" and not user.disabled_at:
             raise Refused(409, "This is the last administrator. Make somebody else one first.")
 
 
 def _note(action: str, user: User, before: dict | None, after: dict | None) -> None:
-    record(action, user.id, people.called(user.name, user.email), before=before, after=after, owner_id=user.id)
+    record(
+        action, user.id, people.called(user.name, user.email), before=before, after=after, owner_id=user.id
+    )

@@ -23,7 +23,12 @@ bp = Blueprint("admin", __name__, url_prefix="/admin")
 
 
 class PeopleFilter(BaseModel):
-    q: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200), BeforeValidator(cleaned(None))] | None = None
+    q: (
+        Annotated[
+            str, StringConstraints(strip_whitespace=True, max_length=200), BeforeValidator(cleaned(None))
+        ]
+        | None
+    ) = None
     role: Literal["user", "admin"] | None = None
     state: Literal["active", "disabled", "invited"] | None = None
     # The id after which the page begins.
@@ -35,7 +40,9 @@ class NewRole(BaseModel):
 
 
 class Look(BaseModel):
-    reason: Annotated[str, StringConstraints(strip_whitespace=True, max_length=500), BeforeValidator(cleaned(None))] = ""
+    reason: Annotated[
+        str, StringConstraints(strip_whitespace=True, max_length=500), BeforeValidator(cleaned(None))
+    ] = ""
 
 
 @bp.get("", strict_slashes=False)

@@ -10,10 +10,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from swarm_ui import clock, dbcheck, telemetry
 from swarm_ui.access import presented_key, public
 from swarm_ui.accounts import keys
-from swarm_ui.settings.queries import ALIVE_US
 from swarm_ui.errors import Refused
 from swarm_ui.extensions import db
 from swarm_ui.ingest.models import TraceDirty
+from swarm_ui.settings.queries import ALIVE_US
 from swarm_ui.tenancy import everyone
 from swarm_ui.web import json_response
 from swarm_ui.worker.models import WorkerSeen

@@ -8,7 +8,15 @@ from sqlalchemy.orm import InstrumentedAttribute
 from swarm_ui.agents.models import Agent
 from swarm_ui.alerts.models import Alert
 from swarm_ui.api import shapes
-from swarm_ui.api.schemas import AgentQuery, AlertQuery, AuditQuery, LogQuery, MessageQuery, Paging, WorkflowQuery
+from swarm_ui.api.schemas import (
+    AgentQuery,
+    AlertQuery,
+    AuditQuery,
+    LogQuery,
+    MessageQuery,
+    Paging,
+    WorkflowQuery,
+)
 from swarm_ui.api.shapes import Shape
 from swarm_ui.extensions import db
 from swarm_ui.tasks.models import ExecutionHistory, ExecutionLog, Message

@@ -61,7 +61,10 @@ def invite(owner_id: int, email: str, role: str) -> User:
         _refuse("This is the owner of the space.")
     if db.session.get(Membership, (owner_id, user.id)):
         _refuse("This person is a member already; change the role in the list.")
-    if len(db.session.scalars(select(Membership.member_id).where(Membership.owner_id == owner_id)).all()) >= MOST_MEMBERS:
+    if (
+        len(db.session.scalars(select(Membership.member_id).where(Membership.owner_id == owner_id)).all())
+        >= MOST_MEMBERS
+    ):
         _refuse(f"A space has at most {MOST_MEMBERS} members.")
     try:
         with db.session.begin_nested():
@@ -101,12 +104,25 @@ def _is_somebody(user: User) -> bool:
     """Has signed in, is a member elsewhere, or owns something. Invited and never seen, a person goes as they came."""
     if user.last_signed_in or user.open_id or user.role == "admin":
         return True
-    tables = [table for table in db.metadata.sorted_tables if "userId" in table.c and table.name != AuditEvent.__tablename__]
+    tables = [
+        table
+        for table in db.metadata.sorted_tables
+        if "userId" in table.c and table.name != AuditEvent.__tablename__
+    ]
     signs = [exists(select(1).select_from(table).where(table.c["userId"] == user.id)) for table in tables]
-    for column in (Membership.owner_id, Membership.member_id, BrowserSession.member_id, BrowserSession.owner_id):
+    for column in (
+        Membership.owner_id,
+        Membership.member_id,
+        BrowserSession.member_id,
+        BrowserSession.owner_id,
+    ):
         signs.append(exists(select(1).select_from(column.class_.__table__).where(column == user.id)))
     keys = ApiKey.__table__
-    signs.append(exists(select(1).select_from(keys).where(keys.c["creatorId"] == user.id, keys.c["userId"].is_not(None))))
+    signs.append(
+        exists(
+            select(1).select_from(keys).where(keys.c["creatorId"] == user.id, keys.c["userId"].is_not(None))
+        )
+    )
     return bool(db.session.scalar(select(or_(*signs))))
 
 

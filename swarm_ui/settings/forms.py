@@ -28,7 +28,14 @@ Name = Annotated[
     BeforeValidator(cleaned(None)),
 ]
 Scope = Literal["ingest", "ping", "read", "write"]
-EXPIRES = {"never": "never", "7": "in 7 days", "30": "in 30 days", "90": "in 90 days", "365": "in a year", "date": "on a date"}
+EXPIRES = {
+    "never": "never",
+    "7": "in 7 days",
+    "30": "in 30 days",
+    "90": "in 90 days",
+    "365": "in a year",
+    "date": "on a date",
+}
 
 
 class KeyForm(BaseModel):
@@ -66,7 +73,18 @@ def end_of(day: date) -> datetime:
 @lru_cache(maxsize=1)
 def zones() -> list[str]:
     """By region and city; the short and the historical names are left out, but for UTC."""
-    regions = ("Africa/", "America/", "Antarctica/", "Arctic/", "Asia/", "Atlantic/", "Australia/", "Europe/", "Indian/", "Pacific/")
+    regions = (
+        "Africa/",
+        "America/",
+        "Antarctica/",
+        "Arctic/",
+        "Asia/",
+        "Atlantic/",
+        "Australia/",
+        "Europe/",
+        "Indian/",
+        "Pacific/",
+    )
     return ["UTC", *sorted(name for name in available_timezones() if name.startswith(regions))]
 
 

@@ -49,7 +49,9 @@ def update_profile() -> ResponseReturnValue:
         record("profile.update", user.id, user.name, before=before, after=after, owner_id=user.id)
         db.session.commit()
     response = make_response(done(url_for("settings.index", saved=1)))
-    response.set_cookie("theme", form.theme, max_age=THEME_LASTS, samesite="Lax", secure=request.is_secure, path="/")
+    response.set_cookie(
+        "theme", form.theme, max_age=THEME_LASTS, samesite="Lax", secure=request.is_secure, path="/"
+    )
     return response
 
 
@@ -81,7 +83,13 @@ def end_session(session_id: str) -> ResponseReturnValue:
 def end_other_sessions() -> ResponseReturnValue:
     ended = sessions.end_all(current_user.id, but=current_user.token)
     if ended:
-        record("session.end_others", current_user.id, current_user.name, after={"ended": ended}, owner_id=current_user.id)
+        record(
+            "session.end_others",
+            current_user.id,
+            current_user.name,
+            after={"ended": ended},
+            owner_id=current_user.id,
+        )
         db.session.commit()
     return done(url_for("settings.list_sessions"))
 
@@ -101,8 +109,12 @@ def create_key() -> ResponseReturnValue:
     except Refused as refused:
         # What is wrong with the whole form is wrong with its date.
         fields = {field.partition(".")[0]: said for field, said in refused.fields.items()}
-        return _keys_page(typed, {"until" if field == "body" else field: said for field, said in fields.items()})
-    key, text = keys.make(current_user.owner_id, current_user.id, form.name, list(form.scopes), form.expires_at)
+        return _keys_page(
+            typed, {"until" if field == "body" else field: said for field, said in fields.items()}
+        )
+    key, text = keys.make(
+        current_user.owner_id, current_user.id, form.name, list(form.scopes), form.expires_at
+    )
     record("key.create", key.id, key.name, after=columns_of(key, keys.AUDITED))
     fresh.keep("key", text)
     db.session.commit()
@@ -177,5 +189,3 @@ def _keys_page(
     if fresh_key:
         response.headers["Cache-Control"] = "no-store"
     return response
-
-

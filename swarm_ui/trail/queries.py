@@ -73,12 +73,16 @@ def narrowed(
     if action:
         exact = "." in action
         statement = statement.where(
-            AuditEvent.action == action if exact else AuditEvent.action.startswith(f"{action}.", autoescape=True)
+            AuditEvent.action == action
+            if exact
+            else AuditEvent.action.startswith(f"{action}.", autoescape=True)
         )
     if subject:
         named = func.lower(AuditEvent.subject).contains(subject.lower(), autoescape=True)
         # Columns of ids are ASCII: MySQL refuses to compare them with anything else.
-        statement = statement.where(or_(AuditEvent.subject_id == subject, named) if subject.isascii() else named)
+        statement = statement.where(
+            or_(AuditEvent.subject_id == subject, named) if subject.isascii() else named
+        )
     if since:
         statement = statement.where(AuditEvent.created_at >= since)
     if until:

@@ -34,7 +34,7 @@ def index() -> ResponseReturnValue:
 
 @bp.get("/export.csv")
 def export_csv() -> Response:
-    return _download("csv", "text/csv; charset=utf-8", export.csv_lines(_wanted()))
+    return _download("csv", "text/csv", export.csv_lines(_wanted()))
 
 
 @bp.get("/export.jsonl")

@@ -38,7 +38,14 @@ ABOUT_ONESELF = {
     "member.leave", "profile.update", "session.begin", "session.end_others", "space.enter", "space.leave", "space.look",
 }  # fmt: skip
 # Symbols of templates/_icons.svg.
-_ICONS = {"agent": "agents", "alert": "alerts", "key": "key", "login_link": "key", "session": "out", "workflow": "workflows"}
+_ICONS = {
+    "agent": "agents",
+    "alert": "alerts",
+    "key": "key",
+    "login_link": "key",
+    "session": "out",
+    "workflow": "workflows",
+}
 _OF_PEOPLE = {"member", "profile", "space", "user"}
 SUBJECTS = sorted({action.partition(".")[0] for action in WORDS})
 

@@ -126,7 +126,9 @@ def test_signing_out_ends_it_for_a_copied_cookie_too(app, alice, other_process):
     assert copy.get("/settings").status_code == 302
 
 
-def test_revoking_removal_and_disabling_hold_on_every_process(app, other_process, make, alice, bob, client_of, root):
+def test_revoking_removal_and_disabling_hold_on_every_process(
+    app, other_process, make, alice, bob, client_of, root
+):
     """Show 3."""
     make.membership(alice, bob, "editor")
     owner, editor = client_of(alice), client_of(bob, owner=alice)

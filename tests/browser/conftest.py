@@ -117,6 +117,7 @@ class Tab:
 def sign_in(context: BrowserContext, person: Person) -> None:
     answer = context.request.post(person.link())
     assert answer.ok, answer.status
+    person.enter()
 
 
 @pytest.fixture

@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import create_engine, make_url, select, text, update
 
 from swarm_ui import config, create_app
 from swarm_ui.accounts import entry, keys, people
+from swarm_ui.accounts.models import BrowserSession, User
 from swarm_ui.config import ROOT
 from swarm_ui.extensions import db
+from swarm_ui.members import roster
 from swarm_ui.tenancy import bind_owner
 from tests.otlp import Draft, document
 
@@ -60,10 +62,38 @@ class Person:
     email: str
     key: str
     installation: "Installation"
+    shows: "Person | None" = None
+
+    def enter(self) -> None:
+        """What `show` promised."""
+        if self.shows:
+            with self.installation.app.app_context():
+                db.session.connection(execution_options={"writes": True})
+                shown = update(BrowserSession).where(BrowserSession.member_id == self.id)
+                db.session.execute(shown.values(owner_id=self.shows.id))
+                db.session.commit()
 
     def link(self) -> str:
         with self.installation.app.app_context():
             return entry.make_link(self.email)
+
+    @property
+    def id(self) -> int:
+        with self.installation.app.app_context():
+            return db.session.execute(select(User.id).where(User.email == self.email)).scalar_one()
+
+    def invite(self, guest: "Person", role: str) -> int:
+        """Lets `guest` into this space; returns the id of the guest."""
+        with self.installation.app.app_context():
+            db.session.connection(execution_options={"writes": True})
+            bind_owner(db.session, owner_id := self.id)
+            guest_id = roster.invite(owner_id, guest.email, role).id
+            db.session.commit()
+            return guest_id
+
+    def show(self, other: "Person") -> None:
+        """Sessions of this person that begin from now on show the other's space, as a look does; see `link`."""
+        self.shows = other
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
         """Speaks to the API as a program of this person's does."""

@@ -36,6 +36,8 @@ def gallery(installation: Installation) -> Gallery:
     resolved = full.run(5, "failed")
     alert = full.ask("GET", f"/api/v1/alerts?relatedTaskId={resolved['id']}")["items"][0]
     full.ask("PATCH", f"/api/v1/alerts/{alert['id']}", {"resolved": True})
+    guest = full.invite(installation.person("guest"), "operator")
+    installation.person("host").invite(full, "editor")
     used = empty.link().removeprefix(installation.url)
     return Gallery(
         full,
@@ -47,6 +49,7 @@ def gallery(installation: Installation) -> Gallery:
             "agent": f"/agents/{failed['failedAgentId']}",
             "workflow": f"/workflows/{failed['workflowId']}",
             "span": failed["failedSpanId"],
+            "guest": str(guest),
             "link": used,
         },
     )
@@ -70,10 +73,20 @@ FULL = {
     "open alerts": "/alerts",
     "resolved alerts": "/alerts?state=resolved",
     "metrics": "/metrics",
-    "settings": "/settings",
+    "profile": "/settings",
+    "sessions": "/settings/sessions",
+    "keys": "/settings/keys",
+    "members": "/settings/members?invited={guest}",
+    "integrations": "/settings/integrations",
+    "audit trail": "/settings/audit",
+    "audit trail, no match": "/settings/audit?action=agent&subject=nothing",
+    "about": "/settings/about",
+    "spaces": "/spaces",
+    "people": "/admin",
+    "person": "/admin/people/{guest}",
     "patterns": "/patterns",
 }
-EMPTY = {"overview": "/", "tasks": "/tasks", "alerts": "/alerts", "metrics": "/metrics"}
+EMPTY = {"overview": "/", "members": "/settings/members", "spaces": "/spaces", "audit trail": "/settings/audit", "tasks": "/tasks", "alerts": "/alerts", "metrics": "/metrics"}
 STRANGER = {
     "sign in": ("/login?next=/tasks", 200),
     "good link": ("{link}", 200),
@@ -125,6 +138,16 @@ def test_pages_without_data(check, gallery, name):
 def test_pages_before_signing_in(check, gallery, name):
     path, status = STRANGER[name]
     check(None, path.format_map(gallery.paths), status)
+
+
+def test_another_space(check, gallery, installation):
+    """The bar that says so, as an administrator sees it, and the word for who lost their place."""
+    looking = installation.person("looking", role="admin")
+    looking.show(gallery.full)
+    check(looking, "/agents")
+    lost = installation.person("lost")
+    lost.show(gallery.full)
+    check(lost, "/agents")
 
 
 def test_an_error_page(check, gallery):

@@ -58,7 +58,7 @@ def test_a_run_shows_by_itself_within_two_seconds(tab, mira):
     assert key not in opened.page.content()
     opened.open("/")
     expect(opened.page.get_by_role("heading", level=1)).to_have_text("Overview")
-    opened.open("/settings")
+    opened.open("/settings/integrations")
     expect(opened.page.locator("#integrations").get_by_role("row", name="my-swarm")).to_contain_text(
         re.compile(r"\ds ago$")
     )
@@ -76,7 +76,7 @@ def test_code_is_copied(tab, mira, installation):
 
 def test_a_key_is_made_and_revoked_in_the_settings(tab, mira):
     opened = tab(mira)
-    opened.open("/settings")
+    opened.open("/settings/keys")
     opened.page.get_by_label("Name", exact=True).fill("night swarm")
     opened.page.get_by_label("send traces").uncheck()
     opened.page.get_by_role("button", name="Make key").click()

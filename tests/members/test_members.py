@@ -53,7 +53,12 @@ def test_who_is_known_keeps_everything_and_enters_at_once(client, client_of, bob
 
 @pytest.mark.parametrize(
     ("email", "said"),
-    [("nobody", "no e-mail address"), ("alice@example.org", "the owner"), ("a" * 250 + "@example.org", "no e-mail address"), ("mira@exämple.org", "no e-mail")],
+    [
+        ("nobody", "no e-mail address"),
+        ("alice@example.org", "the owner"),
+        ("a" * 250 + "@example.org", "no e-mail address"),
+        ("mira@exämple.org", "no e-mail"),
+    ],
 )
 def test_what_cannot_be_is_said_at_the_field(client, email, said):
     answer = invite(client, email)

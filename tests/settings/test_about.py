@@ -60,7 +60,16 @@ def test_a_worker_is_alive_for_fifteen_seconds(client_of, root, time):
     assert "Not running" in client.get("/settings/about").get_data(as_text=True)
 
 
-@pytest.mark.parametrize("path", ["/settings/keys", "/settings/integrations", "/settings/sessions", "/settings/members", "/settings/audit"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/settings/keys",
+        "/settings/integrations",
+        "/settings/sessions",
+        "/settings/members",
+        "/settings/audit",
+    ],
+)
 def test_it_takes_the_same_statements_however_many_rows(client, make, alice, statements, path):
     def count() -> int:
         with statements() as sent:

@@ -59,7 +59,12 @@ def test_it_stops_and_the_page_says_so(client, app, time):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"expires": "date"}, {"expires": "date", "until": "2026-11-16"}, {"expires": "date", "until": "soon"}, {"expires": "date", "until": "10000-01-01"}],
+    [
+        {"expires": "date"},
+        {"expires": "date", "until": "2026-11-16"},
+        {"expires": "date", "until": "soon"},
+        {"expires": "date", "until": "10000-01-01"},
+    ],
 )
 def test_a_day_that_cannot_be_is_refused_at_the_field(client, wrong):
     answer = make_key(client, **wrong)
@@ -97,4 +102,7 @@ def test_the_command_takes_it_too(app, time, said, expires):
 @pytest.mark.parametrize("said", ["soon", "90", "-1d", "0d", "2020-01-01", "99999d"])
 def test_the_command_refuses_what_cannot_be(app, time, said):
     run = app.test_cli_runner().invoke
-    assert run(args=["token", "create", "--email", "a@example.org", "--name", "ci", "--expires", said]).exit_code == 2
+    assert (
+        run(args=["token", "create", "--email", "a@example.org", "--name", "ci", "--expires", said]).exit_code
+        == 2
+    )

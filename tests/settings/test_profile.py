@@ -10,7 +10,10 @@ from tests.pages import Page
 
 
 def save(client, **fields):
-    return client.post("/settings/profile", data={"name": "Alice Archer", "timeZone": "UTC", "theme": "auto", "keyboard": "1"} | fields)
+    return client.post(
+        "/settings/profile",
+        data={"name": "Alice Archer", "timeZone": "UTC", "theme": "auto", "keyboard": "1"} | fields,
+    )
 
 
 def test_it_is_saved_and_said(client, page, alice):
@@ -84,7 +87,12 @@ def test_single_keys_are_switched_off(client, page):
 
 @pytest.mark.parametrize(
     ("wrong", "field"),
-    [({"name": " "}, "name"), ({"name": "x" * 101}, "name"), ({"timeZone": "Mars/Base"}, "zone"), ({"timeZone": "../../etc/passwd"}, "zone")],
+    [
+        ({"name": " "}, "name"),
+        ({"name": "x" * 101}, "name"),
+        ({"timeZone": "Mars/Base"}, "zone"),
+        ({"timeZone": "../../etc/passwd"}, "zone"),
+    ],
 )
 def test_what_is_wrong_is_said_at_the_field(client, wrong, field):
     answer = save(client, **wrong)
