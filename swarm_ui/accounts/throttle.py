@@ -8,6 +8,7 @@ the table names nobody; addresses of IPv6 by the network of 64 bits that one hou
 """
 
 import hmac
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from ipaddress import IPv6Address, ip_address
@@ -49,9 +50,10 @@ def check(kind: str) -> None:
         row = connection.execute(
             select(FailedAttempts.count, FailedAttempts.since).where(FailedAttempts.hash == _hash(kind))
         ).first()
-    if row is None or row.count < limit.failures:
+    count, since = row or (0, 0)
+    if count < limit.failures:
         return
-    left = row.since + limit.window * _SECOND - now
+    left = since + limit.window * _SECOND - now
     if left > 0:
         seconds = -(-left // _SECOND)
         minutes = -(-seconds // 60)
@@ -64,10 +66,8 @@ def check(kind: str) -> None:
 
 def failed(kind: str) -> None:
     """Counts a failure of this address. A database that is busy for long loses the count, not the answer."""
-    try:
+    with suppress(DBAPIError):
         _count(_hash(kind), LIMITS[kind], clock.now_us())
-    except DBAPIError:
-        pass
 
 
 def _count(hash_: str, limit: Limit, now: int) -> None:

@@ -89,9 +89,9 @@ def _leave_an_administrator(user: User) -> None:
         .order_by(User.id)
         .with_for_update()
     )
-    if set(db.session.scalars(active)) <= {user.id}:
-        if user.role == "admin" and not user.disabled_at:
-            raise Refused(409, "This is the last administrator. Make somebody else one first.")
+    is_one = user.role == "admin" and not user.disabled_at
+    if set(db.session.scalars(active)) <= {user.id} and is_one:
+        raise Refused(409, "This is the last administrator. Make somebody else one first.")
 
 
 def _note(action: str, user: User, before: dict | None, after: dict | None) -> None:

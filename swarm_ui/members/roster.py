@@ -19,7 +19,7 @@ ROLES = {
 MOST_MEMBERS = 200
 
 
-def listed(owner_id: int) -> Select[Any]:
+def listed(owner_id: int) -> Select[Membership, User]:
     """(Membership, User), by name; as many as a space may have."""
     return (
         select(Membership, User)
@@ -30,7 +30,7 @@ def listed(owner_id: int) -> Select[Any]:
     )
 
 
-def spaces_of(person_id: int) -> Select[Any]:
+def spaces_of(person_id: int) -> Select[int, str | None, str | None, str]:
     """(owner id, name, e-mail, role) of each space but their own that the person may enter, by name."""
     return (
         select(User.id, User.name, User.email, Membership.role)
@@ -41,7 +41,7 @@ def spaces_of(person_id: int) -> Select[Any]:
     )
 
 
-def find(owner_id: int, member_id: int) -> Row[Any]:
+def find(owner_id: int, member_id: int) -> Row[Membership, User]:
     """(Membership, User) of this member; raises Refused 404."""
     row = db.session.execute(
         select(Membership, User)
