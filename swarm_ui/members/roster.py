@@ -1,7 +1,5 @@
 """Who may enter a space: invited, given another role, removed. What is not said here holds at the next request of whoever it is about."""
 
-from typing import Any
-
 from sqlalchemy import Row, Select, delete, exists, or_, select
 from sqlalchemy.exc import IntegrityError
 
