@@ -149,7 +149,8 @@ def _remove_frame(owner_id: int, agents: set[str], frameworks: list[tuple[str, s
         statement = "SELECT DISTINCT agentId FROM task_agents WHERE userId=? AND agentId IN {}"
         used = {row[0] for row in raw.rows_in(statement, (owner_id,), sorted(sample | agents))}
         gone = sorted(sample - used)
-        delete_in(raw, "agent_configurations", owner_id, "agentId", gone)
+        for table in ("agent_configurations", "agent_revisions"):
+            delete_in(raw, table, owner_id, "agentId", gone)
         delete_in(raw, "alerts", owner_id, "relatedAgentId", gone)
         delete_in(raw, "swarm_agents", owner_id, "id", gone)
         _correct_times(raw, owner_id, sorted(used))
