@@ -195,7 +195,9 @@ def test_no_url_mixes_the_rows_of_two_owners(world, make, client_of, bob):
     stranger = client_of(bob)
     for rule, method in routes(with_rows=True):
         names = [
-            name for name in (n.rpartition(":")[2] for n in re.findall(r"<([^>]+)>", rule)) if name not in INNER
+            name
+            for name in (n.rpartition(":")[2] for n in re.findall(r"<([^>]+)>", rule))
+            if name not in INNER
         ]
         for mine in names if len(names) > 1 else ():
             for rows in (world | {mine: his[mine]}, his | {mine: world[mine]}):

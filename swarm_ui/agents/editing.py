@@ -135,13 +135,15 @@ def create(settings: Mapping[str, Any]) -> Agent:
 
 def change(agent: Agent, wanted: Mapping[str, Any], action: str = "agent.update") -> bool:
     """Sets these settings; false where all of them are so already. Raises Refused (422) where a name is taken or a service is traces' to say."""
-    settings = settings_of(agent) | wanted
-    if settings == settings_of(agent):
+    now = settings_of(agent)
+    settings = now | dict(wanted)
+    if settings == now:
         return False
     before, old_id, old_shown = _audited(agent), agent.id, (agent.name, agent.type)
     first = snapshot_of(agent) if agent.revision == 0 else None
     if (settings["name"], settings["serviceName"]) != (agent.name, agent.service_name):
         _rename(agent, settings["name"], settings["serviceName"])
+        _flush()
     if first is not None:
         _keep(agent, _BY_OTHERS if agent.origin == "authored" else _BY_TRACES, first)
     _set(agent, settings)
@@ -267,7 +269,7 @@ def _rename(agent: Agent, name: str, service: str) -> None:
         return
     old_id, new_id = agent.id, agent_id_of(owner_of(db.session), service, name)
     agent.name, agent.service_name, agent.traced_name, agent.id = name, service, None, new_id
-    _flush()
+    _flush()  # two of that name are found out before anything else is written
     moved = update(AgentRevision).where(AgentRevision.agent_id == old_id).values(agent_id=new_id)
     db.session.execute(moved.execution_options(synchronize_session=False))
 

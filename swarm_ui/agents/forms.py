@@ -68,6 +68,8 @@ def _listed(value: Any) -> Any:
         text = " ".join(clean_text(item, None).split())
         if len(text) > LONGEST_CAPABILITY:
             _no(f"Entry {place} has {len(text):,} characters; at most {LONGEST_CAPABILITY} are kept.")
+        if "," in text:
+            _no(f"Entry {place} holds a comma; make two entries of it.")
         if text:
             found[text] = None
     if len(found) > MOST_CAPABILITIES:

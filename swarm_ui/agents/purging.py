@@ -21,7 +21,12 @@ def purge(engine: Engine) -> int:
     with transaction(engine, writes=False) as raw:
         statement = f"SELECT userId,id FROM swarm_agents WHERE deletedAt<=? AND NOT ({_REFERRED}) ORDER BY deletedAt,id LIMIT ?"
         due = raw.rows(statement, (limit, AT_A_TIME))
-    return sum(retrying(lambda row=row: _remove(engine, *row, limit)) for row in due)  # type: ignore[misc]
+    removed = 0
+    for owner_id, agent_id in due:
+        removed += retrying(
+            lambda owner_id=owner_id, agent_id=agent_id: _remove(engine, owner_id, agent_id, limit)
+        )  # type: ignore[misc]
+    return removed
 
 
 def _remove(engine: Engine, owner_id: int, agent_id: str, limit: str) -> int:

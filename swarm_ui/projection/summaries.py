@@ -100,8 +100,8 @@ def _agent_change(
     row = found[0]
     total, failed, llm_calls, tool_calls, retrievals, delegations, last_seen, origin = row[8:16]
     arrived_at, edited, switched_off = row[16:]
-    if origin == "authored" and arrived_at is None:
-        return None  # no trace has met it
+    if origin == "authored" and arrived_at is None and (row[0] is None or edited is None):
+        return None  # no trace has met it; what another program wrote of it is not ours to judge
     latest = raw.rows(
         "SELECT executions,failures,model,tools FROM task_agents WHERE userId=? AND agentId=? ORDER BY at DESC,taskId DESC LIMIT ?",
         (owner_id, agent_id, health.WINDOW),

@@ -28,8 +28,21 @@ def gone(client, make, alice):
     """A deleted agent with a run that failed at it."""
     agent = make.agent(alice, name="zanzibar", condition="failing", health_score=10, llm_model="zed-model")
     other = make.agent(alice, name="keeper", condition="healthy", health_score=100)
-    flow = make.workflow(alice, name="flow", nodes=[{"id": one.id, "agentId": one.id, "name": one.name, "type": one.type} for one in (agent, other)])
-    run = make.task(alice, agents=[agent, other], status="failed", failed_agent_id=agent.id, failed_step="fetch", workflow_id=flow.id)
+    flow = make.workflow(
+        alice,
+        name="flow",
+        nodes=[
+            {"id": one.id, "agentId": one.id, "name": one.name, "type": one.type} for one in (agent, other)
+        ],
+    )
+    run = make.task(
+        alice,
+        agents=[agent, other],
+        status="failed",
+        failed_agent_id=agent.id,
+        failed_step="fetch",
+        workflow_id=flow.id,
+    )
     span = make.span(alice, run, agent_id=agent.id, name="fetch", kind="tool")
     make.message(alice, run, other, agent)
     make.alert(alice, title="it broke", related_agent_id=agent.id)
@@ -58,7 +71,9 @@ def test_it_leaves_every_list_and_count(gone, page, client):
     assert "zanzibar" not in page("/tasks").find("select", attrs={"name": "agent"}).get_text()
     listed = client.get("/api/v1/agents").get_json()["items"]
     assert [item["name"] for item in listed] == ["keeper"]
-    assert [item["name"] for item in client.get("/api/v1/agents?deleted=true").get_json()["items"]] == ["zanzibar"]
+    assert [item["name"] for item in client.get("/api/v1/agents?deleted=true").get_json()["items"]] == [
+        "zanzibar"
+    ]
 
 
 def test_its_pages_are_gone_but_for_the_list_of_the_deleted(gone, client, page):
@@ -111,7 +126,11 @@ def test_a_space_of_deleted_agents_alone_is_empty(client, make, alice, page):
 
 
 def test_after_thirty_days_it_goes_for_good(client, client_of, make, alice, bob, rows, time):
-    mine, kept, theirs = make.agent(alice, name="old"), make.agent(alice, name="kept"), make.agent(bob, name="theirs")
+    mine, kept, theirs = (
+        make.agent(alice, name="old"),
+        make.agent(alice, name="kept"),
+        make.agent(bob, name="theirs"),
+    )
     make.agent_revision(alice, mine)
     for agent in (mine, kept):
         client.post(f"/agents/{agent.id}/delete")
@@ -123,7 +142,13 @@ def test_after_thirty_days_it_goes_for_good(client, client_of, make, alice, bob,
     assert [agent.name for agent in rows(Agent)] == ["kept"]
     assert rows(AgentRevision) == []
     event = rows(AuditEvent, AuditEvent.action == "agent.remove")[0]
-    assert (event.actor, event.via, event.subject, event.before, event.actor_id) == ("Swarm UI", "worker", "old", {"name": "old"}, None)
+    assert (event.actor, event.via, event.subject, event.before, event.actor_id) == (
+        "Swarm UI",
+        "worker",
+        "old",
+        {"name": "old"},
+        None,
+    )
     again = client_of(alice)  # nobody stays signed in for so long
     assert again.post(f"/agents/{mine.id}/restore").status_code == 404
     assert again.post("/agents/new", data={"name": "old", "serviceName": "demo"}).status_code == 303

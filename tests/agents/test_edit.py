@@ -23,7 +23,9 @@ def rows(alice):
         db.session.rollback()
         db.session.expire_all()
         bind_owner(db.session, alice.id)
-        found = list(db.session.scalars(select(model).where(*conditions).order_by(model.created_at, model.id)))
+        found = list(
+            db.session.scalars(select(model).where(*conditions).order_by(model.created_at, model.id))
+        )
         db.session.expunge_all()  # what is read stays as it was read
         return found
 
@@ -78,7 +80,12 @@ def test_an_agent_is_made(save, rows, events, alice, page):
     (agent,) = rows(Agent)
     assert agent.id == agent_id_of(alice.id, "my-swarm", "researcher")
     assert answer.location == f"/agents/{agent.id}"
-    assert (agent.name, agent.service_name, agent.type, agent.llm_model) == ("researcher", "my-swarm", "analysis", "gpt-4.1")
+    assert (agent.name, agent.service_name, agent.type, agent.llm_model) == (
+        "researcher",
+        "my-swarm",
+        "analysis",
+        "gpt-4.1",
+    )
     assert agent.capabilities == ["web_search", "fetch_page", "quote"]
     assert agent.description == "Reads.\nAsk Mira."
     assert agent.parameters == {"temperature": 0.2}
@@ -155,12 +162,22 @@ def test_several_faults_are_listed_together(save):
 
 def test_hostile_texts_are_kept_and_escaped(save, rows, page):
     evil = "<script>alert(1)</script>\"'&\u202e"
-    save("/agents/new", name=evil, serviceName=evil, capabilities=evil, llmModel=evil, description=evil, parameters='{"<b>": "</pre>"}')
+    save(
+        "/agents/new",
+        name=evil,
+        serviceName=evil,
+        capabilities=evil,
+        llmModel=evil,
+        description=evil,
+        parameters='{"<b>": "</pre>"}',
+    )
     (agent,) = rows(Agent)
     assert (agent.name, agent.description, agent.capabilities) == (evil, evil, [evil])
     for url in (f"/agents/{agent.id}", f"/agents/{agent.id}/edit", f"/agents/{agent.id}/revisions", f"/agents/{agent.id}/revisions/1", f"/agents/{agent.id}/delete"):  # fmt: skip
         seen = page(url)
-        assert evil in seen.html.replace("&lt;", "<").replace("&gt;", ">").replace("&#34;", '"').replace("&#39;", "'").replace("&amp;", "&")
+        assert evil in seen.html.replace("&lt;", "<").replace("&gt;", ">").replace("&#34;", '"').replace(
+            "&#39;", "'"
+        ).replace("&amp;", "&")
         assert "<script>alert" not in seen.html
     assert page(f"/agents/{agent.id}/edit").find(id="f-description").get_text().strip() == evil
 
@@ -188,7 +205,11 @@ def test_a_taken_name_is_said_at_the_field(save, make, alice, bob, time, rows, d
     assert save("/agents/new", name="planner", serviceName="other").status_code == 303
     answer = save("/agents/new", name="planner", serviceName="shop")
     assert answer.status_code == 422
-    said = "A deleted agent of the service shop has this name" if deleted else "Another agent of the service shop has this name."
+    said = (
+        "A deleted agent of the service shop has this name"
+        if deleted
+        else "Another agent of the service shop has this name."
+    )
     assert said in shown(answer).find(id="error-name").get_text()
     answer = save(f"/agents/{rows(Agent, Agent.name == 'writer')[0].id}/edit", name="planner")
     assert said in shown(answer).find(id="error-name").get_text()
@@ -199,13 +220,20 @@ def test_a_taken_name_is_said_at_the_field(save, make, alice, bob, time, rows, d
 
 
 def test_the_first_edit_keeps_the_state_before(save, rows, events, make, alice, page):
-    agent = make.agent(alice, name="browser", type="execution", llm_model="gpt-4.1-mini", capabilities=["open_page"])
+    agent = make.agent(
+        alice, name="browser", type="execution", llm_model="gpt-4.1-mini", capabilities=["open_page"]
+    )
     assert save(f"/agents/{agent.id}/edit", type="analysis", description="Reads pages.").status_code == 303
     (now,) = rows(Agent)
     assert (now.type, now.description, now.edited, now.revision) == ("analysis", "Reads pages.", ["type"], 2)
     assert (now.llm_model, now.capabilities, now.name) == ("gpt-4.1-mini", ["open_page"], "browser")
     first, second = rows(AgentRevision)
-    assert (first.number, first.actor, first.snapshot["type"], first.snapshot["edited"]) == (1, "traces", "execution", [])
+    assert (first.number, first.actor, first.snapshot["type"], first.snapshot["edited"]) == (
+        1,
+        "traces",
+        "execution",
+        [],
+    )
     assert (second.number, second.actor, second.snapshot["edited"]) == (2, "Alice Archer", ["type"])
     assert events() == [
         (
@@ -224,10 +252,19 @@ def test_the_first_edit_keeps_the_state_before(save, rows, events, make, alice, 
 
 
 def test_saving_without_a_change_leaves_no_trace(save, rows, events, make, alice):
-    agent = make.agent(alice, type="execution", llm_model="gpt", capabilities=["a"], parameters={"b": 1, "a": [2]})
+    agent = make.agent(
+        alice, type="execution", llm_model="gpt", capabilities=["a"], parameters={"b": 1, "a": [2]}
+    )
     assert save(f"/agents/{agent.id}/edit").status_code == 303
     assert rows(AgentRevision) == events() == []
-    save("/agents/new", name="made", capabilities="x\ny", type="analysis", parameters='{"z": 1, "a": {"k": null}}', description="a\nb")
+    save(
+        "/agents/new",
+        name="made",
+        capabilities="x\ny",
+        type="analysis",
+        parameters='{"z": 1, "a": {"k": null}}',
+        description="a\nb",
+    )
     made = rows(Agent, Agent.name == "made")[0]
     assert save(f"/agents/{made.id}/edit").status_code == 303
     assert len(rows(AgentRevision)) == len(events()) == 1
@@ -241,7 +278,13 @@ def test_a_revision_is_restored_as_a_new_one(save, client, rows, events, make, a
     answer = client.post(f"/agents/{agent.id}/revisions/1/restore")
     assert answer.status_code == 303
     (now,) = rows(Agent)
-    assert (now.name, now.traced_name, now.edited, now.parameters, now.revision) == ("browser", None, [], None, 3)
+    assert (now.name, now.traced_name, now.edited, now.parameters, now.revision) == (
+        "browser",
+        None,
+        [],
+        None,
+        3,
+    )
     assert [kept.number for kept in rows(AgentRevision)] == [1, 2, 3]
     assert [action for action, _, _ in events()] == ["agent.update", "agent.restore_revision"]
     client.post(f"/agents/{agent.id}/revisions/3/restore")
@@ -275,7 +318,9 @@ def test_revisions_are_paged(client, rows, make, alice, page):
 def test_a_service_that_traces_say_stays(client, rows, make, alice, page):
     agent = make.agent(alice, name="browser", service_name="shop")
     assert page(f"/agents/{agent.id}/edit").find(id="f-serviceName").has_attr("readonly")
-    answer = client.post(f"/agents/{agent.id}/edit", data={"name": "browser", "serviceName": "else", "revision": "0"})
+    answer = client.post(
+        f"/agents/{agent.id}/edit", data={"name": "browser", "serviceName": "else", "revision": "0"}
+    )
     assert answer.status_code == 422
     assert "Traces say which service" in shown(answer).find(id="error-serviceName").get_text()
     assert rows(AgentRevision) == []
@@ -308,7 +353,9 @@ def test_the_second_of_two_editors_is_told(save, client, client_of, rows, events
     other = client_of(bob, owner=alice)
     agent = make.agent(alice, name="browser")
     opened = {"name": "browser", "serviceName": "demo", "description": "mine", "revision": "0"}
-    assert save(f"/agents/{agent.id}/edit", by=other, description="theirs", type="analysis").status_code == 303
+    assert (
+        save(f"/agents/{agent.id}/edit", by=other, description="theirs", type="analysis").status_code == 303
+    )
     answer = client.post(f"/agents/{agent.id}/edit", data=opened)
     assert answer.status_code == 409
     seen = shown(answer)
@@ -328,7 +375,10 @@ def test_what_traces_say_meanwhile_is_no_conflict_and_no_edit(client, rows, make
     with db.engine.begin() as connection:
         table = db.metadata.tables["swarm_agents"]
         connection.execute(update(table).where(table.c.id == agent.id).values(type="execution"))
-    answer = client.post(f"/agents/{agent.id}/edit", data={"name": "browser", "serviceName": "demo", "description": "x", "revision": "0"})
+    answer = client.post(
+        f"/agents/{agent.id}/edit",
+        data={"name": "browser", "serviceName": "demo", "description": "x", "revision": "0"},
+    )
     assert answer.status_code == 303
     (now,) = rows(Agent)
     assert (now.type, now.edited, now.description) == ("execution", [], "x")
@@ -391,12 +441,22 @@ def test_others_than_editors_look_only(client_of, make, alice, bob, rows, events
         ("POST", f"/agents/{agent.id}/revisions/1/restore"), ("POST", "/api/v1/agents"), ("PATCH", f"/api/v1/agents/{agent.id}"),
         ("DELETE", f"/api/v1/agents/{agent.id}"),
     ]:  # fmt: skip
-        body = {"json": {"name": "n"}} if path.startswith("/api") else {"data": {"name": "n", "revision": "1"}}
+        body = (
+            {"json": {"name": "n"}} if path.startswith("/api") else {"data": {"name": "n", "revision": "1"}}
+        )
         assert other.open(path, method=method, **(body if method != "GET" else {})).status_code == 403, path
     assert events() == []
-    for path in (f"/agents/{agent.id}", "/agents", "/agents/deleted", f"/agents/{agent.id}/revisions", f"/agents/{agent.id}/revisions/1"):
+    for path in (
+        f"/agents/{agent.id}",
+        "/agents",
+        "/agents/deleted",
+        f"/agents/{agent.id}/revisions",
+        f"/agents/{agent.id}/revisions/1",
+    ):
         seen = page(path, client=other)
-        assert not re.search(r"Edit|New agent|Deactivate|Delete…|Restore", seen.find(id="main").get_text()), path
+        assert not re.search(r"Edit|New agent|Deactivate|Delete…|Restore", seen.find(id="main").get_text()), (
+            path
+        )
 
 
 def test_the_number_of_statements_does_not_grow(client, make, alice, statements):

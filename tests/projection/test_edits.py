@@ -48,7 +48,9 @@ def call(client, time):
     def ask(method, path="", status=None, **body):
         time.forward(seconds=1)
         answer = client.open(f"/api/v1/agents{path and '/' + path}", method=method, json=body)
-        assert answer.status_code == (status or {"POST": 201, "DELETE": 204}.get(method, 200)), answer.get_data(as_text=True)
+        assert answer.status_code == (status or {"POST": 201, "DELETE": 204}.get(method, 200)), (
+            answer.get_data(as_text=True)
+        )
         return answer.get_json() if answer.data else None
 
     return ask
@@ -124,7 +126,12 @@ def test_the_moment_of_an_edit_does_not_matter(traces, call, agents, world, alic
             traces(*parts[number])
     (now,) = agents().values()
     assert now.id == agent_id_of(alice.id, "demo", "writer")
-    assert (now.type, now.llm_model, now.description, now.parameters) == ("coordination", MODEL, "Writes.", {"a": 1})
+    assert (now.type, now.llm_model, now.description, now.parameters) == (
+        "coordination",
+        MODEL,
+        "Writes.",
+        {"a": 1},
+    )
     assert (now.capabilities, now.total_executions, now.failed_executions) == (["fetch", "search"], 3, 1)
     assert (now.health_score, now.condition, now.status) == (75, "degraded", "active")
     whole(world)
@@ -133,7 +140,9 @@ def test_the_moment_of_an_edit_does_not_matter(traces, call, agents, world, alic
 def test_a_rebuild_keeps_the_edits(traces, call, agents, world, alice):
     traces(*brief(1), *brief(2, "planner", at=20), *brief(3, "helper", at=40))
     ids = {name: one.id for name, one in agents().items()}
-    call("PATCH", ids["writer"], name="Author", type="analysis", capabilities=["prose"], description="Writes.")
+    call(
+        "PATCH", ids["writer"], name="Author", type="analysis", capabilities=["prose"], description="Writes."
+    )
     call("PATCH", ids["planner"], switchedOff=True)
     call("DELETE", ids["helper"])
     call("POST", name="nobody", description="Never ran.")
@@ -141,7 +150,11 @@ def test_a_rebuild_keeps_the_edits(traces, call, agents, world, alice):
     assert rebuild(world.projector(), alice.id, lambda _: None) == 3
     assert not differences(before, world.settle())
     now = agents()
-    assert (now["Author"].traced_name, now["Author"].capabilities, now["Author"].total_executions) == ("writer", ["prose"], 1)
+    assert (now["Author"].traced_name, now["Author"].capabilities, now["Author"].total_executions) == (
+        "writer",
+        ["prose"],
+        1,
+    )
     assert (now["planner"].condition, now["helper"].deleted_at is not None) == ("inactive", True)
     whole(world)
 
@@ -173,10 +186,17 @@ def test_a_renamed_agent_is_still_found_by_its_traces(traces, call, agents, worl
 
 
 def test_an_observed_graph_shows_a_new_name_at_once(traces, call, agents, client):
-    traces(workflow(1, "flow", seconds=30), agent(2, "boss", 1, seconds=20), agent(3, "worker", 2, at=1, seconds=9))
+    traces(
+        workflow(1, "flow", seconds=30),
+        agent(2, "boss", 1, seconds=20),
+        agent(3, "worker", 2, at=1, seconds=9),
+    )
     call("PATCH", agents()["worker"].id, name="Hand", type="execution")
     (flow,) = client.get("/api/v1/workflows").get_json()["items"]
-    assert {(node["name"], node["type"]) for node in flow["nodes"]} == {("boss", "coordination"), ("Hand", "execution")}
+    assert {(node["name"], node["type"]) for node in flow["nodes"]} == {
+        ("boss", "coordination"),
+        ("Hand", "execution"),
+    }
 
 
 def test_an_agent_made_by_hand_becomes_the_one_of_its_traces(traces, call, agents, world, time):
@@ -184,7 +204,12 @@ def test_an_agent_made_by_hand_becomes_the_one_of_its_traces(traces, call, agent
     traces(*brief(1), *brief(2, at=20))
     (now,) = agents().values()
     assert (now.id, now.origin, now.description) == (made["id"], "authored", "Known before.")
-    assert (now.total_executions, now.condition, now.llm_model, now.type) == (2, "healthy", "mini", "execution")
+    assert (now.total_executions, now.condition, now.llm_model, now.type) == (
+        2,
+        "healthy",
+        "mini",
+        "execution",
+    )
     time.forward(days=8)
     summaries.refresh(world.engine, summaries.grown_quiet(world.engine), set())
     assert agents()["writer"].condition == "inactive"
@@ -196,7 +221,11 @@ def test_one_that_was_misspelt_and_corrected_meets_its_traces(traces, call, agen
     fixed = call("PATCH", made["id"], name="writer", serviceName="demo")
     traces(*brief(1), *brief(2, "wirter", at=20, service="dmeo"))
     now = agents()
-    assert (now["writer"].id, now["writer"].total_executions, now["writer"].origin) == (fixed["id"], 1, "authored")
+    assert (now["writer"].id, now["writer"].total_executions, now["writer"].origin) == (
+        fixed["id"],
+        1,
+        "authored",
+    )
     assert (now["wirter"].id, now["wirter"].origin) == (made["id"], "discovered")
     assert call("GET", made["id"])["name"] == "wirter"
     whole(world)
@@ -256,7 +285,17 @@ def test_names_and_edits_in_every_order(traces, call, agents, world, alice):
             else:
                 traces(*brief(2, at=20))
         (now,) = agents().values()
-        outcomes.add((now.id, now.name, now.traced_name, now.condition, now.status, now.total_executions, now.llm_model))
+        outcomes.add(
+            (
+                now.id,
+                now.name,
+                now.traced_name,
+                now.condition,
+                now.status,
+                now.total_executions,
+                now.llm_model,
+            )
+        )
         assert number < 6
     assert outcomes == {(agent_id, "Author", "writer", "inactive", "inactive", 2, "mini")}
 
@@ -292,7 +331,13 @@ def test_a_deleted_agent_that_works_again_comes_back(traces, call, agents, world
     assert (now.deleted_at, now.total_executions, now.description) == (None, 3, "Mine.")
     bind_owner(db.session, alice.id)
     last = db.session.scalars(select(AuditEvent).order_by(AuditEvent.created_at.desc())).first()
-    assert (last.action, last.actor, last.via, last.subject_id, last.actor_id) == ("agent.restore", "traces", "worker", writer.id, None)
+    assert (last.action, last.actor, last.via, last.subject_id, last.actor_id) == (
+        "agent.restore",
+        "traces",
+        "worker",
+        writer.id,
+        None,
+    )
     assert last.before["deletedAt"].startswith("2026-11-17 03:12:")
     db.session.rollback()
     whole(world)
@@ -318,4 +363,6 @@ def test_an_agent_of_the_same_name_of_another_owner_is_not_touched(traces, call,
     assert agents()["writer"].id != theirs.id
     with db.engine.connect() as connection:
         table = db.metadata.tables["swarm_agents"]
-        assert connection.execute(select(table.c.deletedAt).where(table.c.id == theirs.id)).scalar() is not None
+        assert (
+            connection.execute(select(table.c.deletedAt).where(table.c.id == theirs.id)).scalar() is not None
+        )
