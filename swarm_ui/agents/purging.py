@@ -1,5 +1,7 @@
 """Takes agents away for good that were deleted 30 days ago and that nothing refers to. Those that runs still name stay, hidden, as a name."""
 
+from functools import partial
+
 from sqlalchemy import Engine
 
 from swarm_ui import clock
@@ -21,12 +23,7 @@ def purge(engine: Engine) -> int:
     with transaction(engine, writes=False) as raw:
         statement = f"SELECT userId,id FROM swarm_agents WHERE deletedAt<=? AND NOT ({_REFERRED}) ORDER BY deletedAt,id LIMIT ?"
         due = raw.rows(statement, (limit, AT_A_TIME))
-    removed = 0
-    for owner_id, agent_id in due:
-        removed += retrying(
-            lambda owner_id=owner_id, agent_id=agent_id: _remove(engine, owner_id, agent_id, limit)
-        )  # type: ignore[misc]
-    return removed
+    return sum(retrying(partial(_remove, engine, owner_id, agent_id, limit)) for owner_id, agent_id in due)
 
 
 def _remove(engine: Engine, owner_id: int, agent_id: str, limit: str) -> int:
