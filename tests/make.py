@@ -6,7 +6,8 @@ from datetime import timedelta
 from swarm_ui import clock, ids
 from swarm_ui.accounts import sessions
 from swarm_ui.accounts.models import ApiKey, BrowserSession, Membership, User
-from swarm_ui.agents.models import Agent
+from swarm_ui.agents import editing
+from swarm_ui.agents.models import Agent, AgentRevision
 from swarm_ui.alerts.models import Alert
 from swarm_ui.audit import AuditEvent
 from swarm_ui.extensions import db
@@ -69,6 +70,16 @@ def agent(owner, **fields) -> Agent:
     number = next(_count)
     fields = {"name": f"agent-{number}", "service_name": "demo", "origin": "discovered", "type": "reasoning"} | fields
     return _add(Agent(id=_id(), user_id=owner.id, **fields))
+
+
+def agent_revision(owner, agent, number=1, **fields) -> AgentRevision:
+    """A snapshot of the agent; it counts as its newest one."""
+    snapshot = fields.pop("snapshot", editing.snapshot_of(agent))
+    fields = {"actor": "Person", "created_at": clock.now()} | fields
+    with db.engine.begin() as connection:
+        table = db.metadata.tables["swarm_agents"]
+        connection.execute(table.update().where(table.c.id == agent.id).values(revision=number))
+    return _add(AgentRevision(id=_id(), user_id=owner.id, agent_id=agent.id, number=number, snapshot=snapshot, **fields))
 
 
 def workflow(owner, **fields) -> Workflow:

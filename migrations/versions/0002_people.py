@@ -23,7 +23,7 @@ def ascii_text(length):
     )
 
 
-ADDED = {"users": ("preferences", "spaceKey", "disabledAt"), "swarm_agents": ("edited", "switchedOff", "deletedAt")}
+ADDED = {"users": ("preferences", "spaceKey", "disabledAt"), "swarm_agents": ("edited", "tracedName", "revision", "switchedOff", "deletedAt")}
 
 
 def upgrade():
@@ -31,6 +31,8 @@ def upgrade():
     op.add_column("users", sa.Column("spaceKey", sa.BigInteger(), nullable=True))
     op.add_column("users", sa.Column("disabledAt", TIME, nullable=True))
     op.add_column("swarm_agents", sa.Column("edited", JSON, nullable=True))
+    op.add_column("swarm_agents", sa.Column("tracedName", sa.String(length=255), nullable=True))
+    op.add_column("swarm_agents", sa.Column("revision", sa.Integer(), nullable=False, server_default="0"))
     op.add_column("swarm_agents", sa.Column("switchedOff", sa.Boolean(), nullable=False, server_default="0"))
     op.add_column("swarm_agents", sa.Column("deletedAt", TIME, nullable=True))
     op.create_table(

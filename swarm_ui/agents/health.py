@@ -1,6 +1,6 @@
 """How an agent is doing: a score of its latest executions and the word that it earns. Pure functions."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 # The score looks at this many runs; older ones say little about now.
@@ -33,9 +33,18 @@ def streak(runs: Sequence[tuple[int, int]]) -> int:
     return length
 
 
-def condition(health: int | None, failed_in_a_row: int, last_seen: datetime | None, now: datetime) -> str:
-    """The first that holds: failing (score under 60 or five failures in a row), degraded (60–84), inactive (nothing for a week), healthy; new
-    without executions."""
+def condition(
+    health: int | None,
+    failed_in_a_row: int,
+    last_seen: datetime | None,
+    now: datetime,
+    *,
+    switched_off: bool = False,
+) -> str:
+    """Inactive where a person switched it off. Else the first that holds: failing (score under 60 or five failures in a row), degraded
+    (60–84), inactive (nothing for a week), healthy; new without executions."""
+    if switched_off:
+        return "inactive"
     if health is None:
         return "new"
     if last_seen is None or now - last_seen >= QUIET:
@@ -59,3 +68,13 @@ def discovered_type(*, delegations: int, tool_calls: int, retrievals: int, llm_c
     if tool_calls and tool_calls >= llm_calls / 2:
         return "execution"
     return "reasoning"
+
+
+def model_of(models: Iterable[str | None]) -> str | None:
+    """What it runs on: the model of the newest run that names one; runs newest first."""
+    return next((model for model in models if model), None)
+
+
+def tools_of(used: Iterable[Sequence[str] | None]) -> list[str]:
+    """What it can do: the tools that its latest runs used."""
+    return sorted({tool for tools in used if tools for tool in tools})[:100]

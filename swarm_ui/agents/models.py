@@ -11,6 +11,8 @@ from swarm_ui.orm import Id, Json, LongText, Percent, Timed, Words, table
 from swarm_ui.tenancy import Owned
 
 TYPES = ("reasoning", "execution", "coordination", "analysis")
+# Columns that traces say something about, unless a person set them.
+TRACED = ("type", "capabilities", "llmModel")
 STATUSES = ("active", "inactive", "error", "maintenance")
 
 
@@ -43,9 +45,13 @@ class Agent(Timed, Owned, db.Model):
     last_heartbeat: Mapped[datetime | None] = mapped_column("lastHeartbeat")
 
     description: Mapped[str | None] = mapped_column(LongText)
-    origin: Mapped[str] = mapped_column(Words("discovered", "authored", "sample"), default="authored", server_default="authored")
+    origin: Mapped[str] = mapped_column(
+        Words("discovered", "authored", "sample"), default="authored", server_default="authored"
+    )
     # The word of `health.py`; "condition" itself is reserved in MySQL.
-    condition: Mapped[str | None] = mapped_column("healthWord", Words("failing", "degraded", "healthy", "new", "inactive", "maintenance"))
+    condition: Mapped[str | None] = mapped_column(
+        "healthWord", Words("failing", "degraded", "healthy", "new", "inactive", "maintenance")
+    )
     failure_streak: Mapped[int] = mapped_column("failureStreak", default=0, server_default="0")
     last_progress_at: Mapped[datetime | None] = mapped_column("lastProgressAt")
     llm_calls: Mapped[int] = mapped_column("llmCalls", Integer, default=0, server_default="0")
@@ -54,8 +60,19 @@ class Agent(Timed, Owned, db.Model):
     delegations: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     # Attributes that a person set (["type", "capabilities"]): what traces say of them is left aside.
     edited: Mapped[list | None] = mapped_column(Json)
+    # What traces call it, where people call it something else; its id is made of this name. None: the same.
+    traced_name: Mapped[str | None] = mapped_column("tracedName", String(255))
+    # The number of its newest row in `agent_revisions`; 0 while nobody has edited it.
+    revision: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     switched_off: Mapped[bool] = mapped_column("switchedOff", default=False, server_default="0")
     deleted_at: Mapped[datetime | None] = mapped_column("deletedAt")
+
+
+def set_by_people(origin: str, edited: list[str] | None) -> frozenset[str]:
+    """Which of TRACED a person set. Another program that writes an agent into the table itself set all of them."""
+    if edited is None:
+        return frozenset(TRACED if origin == "authored" else ())
+    return frozenset(edited)
 
 
 class AgentRevision(Owned, db.Model):

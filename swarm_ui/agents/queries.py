@@ -31,6 +31,10 @@ place: Any = (
 ).label("place")
 
 
+# Not deleted.
+here: Any = Agent.deleted_at.is_(None)
+
+
 class AgentFilter(BaseModel):
     q: str | None = None
     type: Literal["reasoning", "execution", "coordination", "analysis"] | None = None
@@ -52,7 +56,7 @@ def listed(wanted: AgentFilter) -> Any:
 
 
 def _conditions(wanted: AgentFilter) -> list[Any]:
-    found = []
+    found: list[Any] = [here]
     if wanted.q:
         columns = (Agent.name, Agent.service_name, Agent.llm_model, cast(Agent.capabilities, String))
         found.append(or_(*(column.icontains(wanted.q, autoescape=True) for column in columns)))
@@ -67,6 +71,30 @@ def count(wanted: AgentFilter) -> int:
     return db.session.execute(
         select(func.count()).select_from(Agent).where(*_conditions(wanted))
     ).scalar_one()
+
+
+def count_deleted() -> int:
+    return db.session.execute(
+        select(func.count()).select_from(Agent).where(Agent.deleted_at.is_not(None))
+    ).scalar_one()
+
+
+def count_runs(agent_id: str) -> int:
+    return db.session.execute(select(func.count()).where(TaskAgent.agent_id == agent_id)).scalar_one()
+
+
+def deleted() -> Any:
+    """With when each was deleted and how many runs still name it."""
+    runs = select(func.count()).where(TaskAgent.agent_id == Agent.id).scalar_subquery()
+    return select(
+        Agent.id,
+        Agent.name,
+        Agent.service_name,
+        Agent.type,
+        Agent.deleted_at,
+        Agent.created_at,
+        runs.label("runs"),
+    ).where(Agent.deleted_at.is_not(None))
 
 
 # One agent.
@@ -179,6 +207,7 @@ def talks_with(agent_id: str) -> list[Any]:
             other.id,
             other.name,
             other.condition,
+            other.deleted_at,
             count_of(sent).label("sent"),
             count_of(not_(sent)).label("received"),
             count_of(Message.message_type == "error").label("errors"),
@@ -187,7 +216,7 @@ def talks_with(agent_id: str) -> list[Any]:
         .join(Message, Message.task_id == runs.c.task_id)
         .join(other, other.id == other_id)
         .where(or_(sent, Message.recipient_id == agent_id), other.id != agent_id)
-        .group_by(other.id, other.name, other.condition)
+        .group_by(other.id, other.name, other.condition, other.deleted_at)
         .order_by(func.count().desc(), other.name)
         .limit(12)
     )

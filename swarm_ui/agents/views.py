@@ -1,17 +1,32 @@
-"""Agents, worst first, and the page of one."""
+"""Agents, worst first, and the page of one; making, changing and deleting them by hand."""
 
-from flask import Blueprint, Response, request
+from json import dumps
+from typing import Any
 
-from swarm_ui.agents import queries
-from swarm_ui.agents.models import TYPES, Agent
+from flask import Blueprint, Response, abort, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from pydantic import BaseModel, Field
+
+from swarm_ui.access import needs
+from swarm_ui.agents import editing, forms, queries, revisions
+from swarm_ui.agents.models import TRACED, TYPES, Agent, AgentRevision, set_by_people
 from swarm_ui.agents.strips import last_day
 from swarm_ui.alerts.models import Alert
 from swarm_ui.alerts.queries import by_cause
+from swarm_ui.errors import Refused
 from swarm_ui.extensions import db
 from swarm_ui.live import live
-from swarm_ui.web import keyset, page, parse
+from swarm_ui.web import done, keyset, page, parse
 
 bp = Blueprint("agents", __name__, url_prefix="/agents")
+
+
+class PageQuery(BaseModel):
+    cursor: str | None = Field(None, max_length=200)
+
+
+class DiffQuery(BaseModel):
+    against: int | None = Field(None, ge=0, le=2**31)
 
 
 @bp.get("", strict_slashes=False)
@@ -35,17 +50,21 @@ def index():
         strips=last_day([agent.id for agent in agents.items]),
         types=TYPES,
         conditions=queries.CONDITIONS,
+        deleted=queries.count_deleted(),
     )
 
 
 @bp.get("/<agent_id>")
 @live
-def show(agent_id: str) -> Response:
-    agent = db.get_or_404(Agent, agent_id)
+def show(agent_id: str) -> ResponseReturnValue:
+    agent = _agent(agent_id)
+    if agent.id != agent_id:
+        return redirect(url_for("agents.show", agent_id=agent.id), 302)
     return page(
         "agents/show.html",
         part="agents/_page.html",
         agent=agent,
+        edited=set_by_people(agent.origin, agent.edited),
         course=queries.course(agent_id),
         scored=queries.scored(agent_id),
         tasks=queries.recent_tasks(agent_id),
@@ -54,3 +73,185 @@ def show(agent_id: str) -> Response:
         alerts=by_cause(Alert.related_agent_id == agent_id),
         looked_through=queries.RUNS_LOOKED_THROUGH,
     )
+
+
+# Made and changed by hand.
+
+
+@bp.get("/new")
+@needs("editor")
+def new() -> Response:
+    return _form(None, dict.fromkeys(editing.SETTINGS))
+
+
+@bp.post("/new")
+@needs("editor")
+def create() -> ResponseReturnValue:
+    typed = _typed()
+    try:
+        agent = editing.create(forms.read(forms.AgentForm, typed).settings())
+    except Refused as refused:
+        return _form(None, typed, refused)
+    db.session.commit()
+    return done(url_for("agents.show", agent_id=agent.id))
+
+
+@bp.get("/<agent_id>/edit")
+@needs("editor")
+def edit(agent_id: str) -> Response:
+    agent = _agent(agent_id)
+    return _form(agent, forms.filled(editing.settings_of(agent)))
+
+
+@bp.post("/<agent_id>/edit")
+@needs("editor")
+def update(agent_id: str) -> ResponseReturnValue:
+    agent, typed = _agent(agent_id, lock=True), _typed()
+    try:
+        form = forms.read(forms.AgentForm, typed)
+        if form.revision != agent.revision:
+            return _overtaken(agent, typed, form.revision)
+        editing.change(agent, form.settings())
+    except Refused as refused:
+        db.session.rollback()
+        return _form(_agent(agent_id), typed, refused)
+    db.session.commit()
+    return done(url_for("agents.show", agent_id=agent.id))
+
+
+@bp.post("/<agent_id>/deactivate")
+@needs("editor")
+def deactivate(agent_id: str) -> ResponseReturnValue:
+    return _switched(agent_id, off=True)
+
+
+@bp.post("/<agent_id>/activate")
+@needs("editor")
+def activate(agent_id: str) -> ResponseReturnValue:
+    return _switched(agent_id, off=False)
+
+
+@bp.get("/<agent_id>/delete")
+@needs("editor")
+def confirm_delete(agent_id: str) -> Response:
+    agent = _agent(agent_id)
+    return page(
+        "agents/delete.html", agent=agent, runs=queries.count_runs(agent.id), days=editing.KEPT_FOR.days
+    )
+
+
+@bp.post("/<agent_id>/delete")
+@needs("editor")
+def delete(agent_id: str) -> ResponseReturnValue:
+    editing.delete(_agent(agent_id, lock=True))
+    db.session.commit()
+    return done(url_for("agents.deleted"))
+
+
+@bp.get("/deleted")
+def deleted() -> Response:
+    wanted = parse(PageQuery, request.args)
+    agents = keyset(queries.deleted(), Agent.deleted_at, Agent.id, limit=queries.PAGE, cursor=wanted.cursor)
+    return page("agents/deleted.html", agents=agents, wanted=wanted, kept_for=editing.KEPT_FOR)
+
+
+@bp.post("/<agent_id>/restore")
+@needs("editor")
+def restore(agent_id: str) -> ResponseReturnValue:
+    agent = editing.find(agent_id, lock=True, deleted=True)
+    if agent is None:
+        agent = _agent(agent_id)  # restored already
+    elif editing.restore(agent):
+        db.session.commit()
+    return done(url_for("agents.show", agent_id=agent.id))
+
+
+# What it was set to before.
+
+
+@bp.get("/<agent_id>/revisions")
+def history(agent_id: str) -> Response:
+    agent, wanted = _agent(agent_id), parse(PageQuery, request.args)
+    found, changed = revisions.page_of(agent, wanted.cursor)
+    return page("agents/revisions.html", agent=agent, revisions=found, changed=changed, wanted=wanted)
+
+
+@bp.get("/<agent_id>/revisions/<int:number>")
+def revision(agent_id: str, number: int) -> Response:
+    """All that it held; or against another one, what differs."""
+    agent, wanted = _agent(agent_id), parse(DiffQuery, request.args)
+    kept = _revision(agent, number)
+    against = number - 1 if wanted.against is None else wanted.against
+    other = _revision(agent, against) if against else None
+    return page(
+        "agents/revision.html",
+        agent=agent,
+        kept=kept,
+        other=other,
+        changes=revisions.changes(other.snapshot, kept.snapshot) if other else [],
+        whole=revisions.shown(kept.snapshot),
+    )
+
+
+@bp.post("/<agent_id>/revisions/<int:number>/restore")
+@needs("editor")
+def restore_revision(agent_id: str, number: int) -> ResponseReturnValue:
+    agent = _agent(agent_id, lock=True)
+    editing.restore_revision(agent, _revision(agent, number))
+    db.session.commit()
+    return done(url_for("agents.history", agent_id=agent.id))
+
+
+def _agent(agent_id: str, *, lock: bool = False) -> Agent:
+    return editing.find(agent_id, lock=lock) or abort(404)
+
+
+def _revision(agent: Agent, number: int) -> AgentRevision:
+    if not 0 < number <= 2**31:
+        abort(404)
+    return revisions.one(agent.id, number) or abort(404)
+
+
+def _switched(agent_id: str, *, off: bool) -> ResponseReturnValue:
+    agent = _agent(agent_id, lock=True)
+    if editing.switch(agent, off=off):
+        db.session.commit()
+    return done(url_for("agents.show", agent_id=agent.id))
+
+
+def _typed() -> dict[str, Any]:
+    # The whole of a long description has to arrive, so that it can be said what is too long about it.
+    request.max_form_memory_size = forms.LARGEST_FORM
+    return request.form.to_dict()
+
+
+def _form(
+    agent: Agent | None, typed: dict[str, Any], refused: Refused | None = None, **more: Any
+) -> Response:
+    """With what was typed and what is wrong with it."""
+    return page(
+        "agents/form.html",
+        status=more.pop("status", refused.status if refused else 200),
+        agent=agent,
+        typed={column: typed.get(column) or "" for column in editing.SETTINGS},
+        problems=refused.fields if refused else {},
+        types=TYPES,
+        traced={column: getattr(agent, editing.SETTINGS[column]) for column in TRACED} if agent else {},
+        edited=set_by_people(agent.origin, agent.edited) if agent else frozenset(),
+        met=agent is not None and editing.is_met(agent),
+        meanwhile=more.get("meanwhile"),
+        by=more.get("by"),
+    )
+
+
+def _overtaken(agent: Agent, typed: dict[str, Any], seen: int) -> Response:
+    """Somebody saved it since the form was opened: what they changed, above what is typed here."""
+    newest = revisions.one(agent.id, agent.revision)
+    base = revisions.one(agent.id, max(1, seen))
+    meanwhile = revisions.changes(base.snapshot, newest.snapshot) if base and newest else []
+    return _form(agent, typed, status=409, meanwhile=meanwhile, by=newest)
+
+
+@bp.app_template_filter()
+def json_lines(value: Any) -> str:
+    return dumps(value, indent=2, ensure_ascii=False, sort_keys=True)

@@ -49,6 +49,7 @@ def rows() -> Any:
             Alert.related_agent_id,
             Alert.related_task_id,
             Agent.name.label("agent"),
+            Agent.deleted_at.label("agent_deleted_at"),
             Task.name.label("task"),
             Workflow.id.label("workflow_id"),
             Workflow.name.label("workflow"),

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
-from swarm_ui.agents.models import Agent
+from swarm_ui.agents.models import Agent, AgentRevision
 from swarm_ui.alerts.models import Alert
 from swarm_ui.api import shapes
 from swarm_ui.api.schemas import (
@@ -28,8 +28,18 @@ from swarm_ui.workflows.models import Workflow
 
 def agents(wanted: AgentQuery) -> Slice:
     statement = _matching(shapes.AGENT, wanted, status=Agent.status, type=Agent.type)
+    statement = statement.where(Agent.deleted_at.is_not(None) if wanted.deleted else Agent.deleted_at.is_(None))
     statement = _named(statement, Agent.name, wanted.q)
     return _read(shapes.AGENT, keyset(statement, Agent.created_at, Agent.id, **_place(wanted)))
+
+
+def agent(agent_id: str) -> dict[str, Any] | None:
+    return one(shapes.AGENT, Agent.id, agent_id)
+
+
+def revisions(agent_id: str, wanted: Paging) -> Slice:
+    statement = select(*shapes.REVISION.columns).where(AgentRevision.agent_id == agent_id)
+    return _read(shapes.REVISION, keyset(statement, AgentRevision.number, AgentRevision.id, **_place(wanted)))
 
 
 def workflows(wanted: WorkflowQuery) -> Slice:

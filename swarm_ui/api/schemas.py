@@ -48,6 +48,7 @@ class Paging(BaseModel):
 class AgentQuery(Paging):
     status: Literal[AGENT_STATUSES] | None = None  # type: ignore[valid-type]
     type: Literal[AGENT_TYPES] | None = None  # type: ignore[valid-type]
+    deleted: bool = False
     q: Words | None = None
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import Row, inspect
 from sqlalchemy.orm import InstrumentedAttribute, Mapper
 
 from swarm_ui import clock
-from swarm_ui.agents.models import Agent
+from swarm_ui.agents.models import Agent, AgentRevision
 from swarm_ui.alerts.models import Alert
 from swarm_ui.audit import AuditEvent
 from swarm_ui.ingest.models import Span
@@ -62,6 +62,7 @@ class Shape:
 
 
 AGENT = Shape(Agent)
+REVISION = Shape(AgentRevision)
 WORKFLOW = Shape(Workflow)
 TASK = Shape(Task, hidden={"graph"})
 MESSAGE = Shape(Message)

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from flask import Blueprint, Response, current_app, redirect, request, url_for
+from flask import Blueprint, Response, abort, current_app, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from swarm_ui.access import SAFE_METHODS, needs
+from swarm_ui.agents import editing, forms
 from swarm_ui.agents.models import Agent
 from swarm_ui.alerts.models import Alert
 from swarm_ui.alerts.triage import settle
@@ -37,10 +38,63 @@ def list_agents() -> ResponseReturnValue:
     return _list(queries.agents(parse(schemas.AgentQuery, request.args)))
 
 
+@bp.post("/agents")
+@needs("editor")
+def create_agent() -> ResponseReturnValue:
+    """Makes an agent: {"name": …} and what else is known of it. A key needs the scope write."""
+    agent = editing.create(forms.read(forms.AgentNew, _body()).settings())
+    db.session.commit()
+    response = _one(queries.agent(agent.id), 201)
+    response.headers["Location"] = url_for("api.show_agent", agent_id=agent.id)
+    return response
+
+
 @bp.get("/agents/<agent_id>")
 def show_agent(agent_id: str) -> ResponseReturnValue:
     """One agent."""
-    return _one(queries.one(shapes.AGENT, Agent.id, agent_id))
+    agent = _agent(agent_id)
+    return _one(queries.agent(agent.id))
+
+
+@bp.patch("/agents/<agent_id>")
+@needs("editor")
+def change_agent(agent_id: str) -> ResponseReturnValue:
+    """Sets what is named and leaves the rest; with "revision", only if nobody changed it since. A key needs the scope write."""
+    agent, change = _agent(agent_id, lock=True), forms.read(forms.AgentChange, _body())
+    if "revision" in change.model_fields_set and change.revision != agent.revision:
+        said = f"It is at revision {agent.revision} by now. Read it again and decide."
+        raise Refused(409, f"revision: {said}", fields={"revision": said})
+    editing.change(agent, change.settings())
+    if "switchedOff" in change.model_fields_set:
+        editing.switch(agent, off=change.switchedOff)
+    db.session.commit()
+    return _one(queries.agent(agent.id))
+
+
+@bp.delete("/agents/<agent_id>")
+@needs("editor")
+def delete_agent(agent_id: str) -> ResponseReturnValue:
+    """Takes it out of every list; it can be restored for 30 days. A key needs the scope write."""
+    editing.delete(_agent(agent_id, lock=True))
+    db.session.commit()
+    return current_app.response_class("", 204)
+
+
+@bp.post("/agents/<agent_id>/restore")
+@needs("editor")
+def restore_agent(agent_id: str) -> ResponseReturnValue:
+    """Brings a deleted agent back. A key needs the scope write."""
+    agent = editing.find(agent_id, lock=True, deleted=True) or _agent(agent_id)
+    if editing.restore(agent):
+        db.session.commit()
+    return _one(queries.agent(agent.id))
+
+
+@bp.get("/agents/<agent_id>/revisions")
+def list_revisions(agent_id: str) -> ResponseReturnValue:
+    """What people set of it, newest first: who, when and all that it was set to."""
+    wanted = parse(schemas.Paging, request.args)
+    return _list(queries.revisions(_agent(agent_id).id, wanted))
 
 
 @bp.get("/workflows")
@@ -115,7 +169,7 @@ def list_audit() -> ResponseReturnValue:
 def change_alert(alert_id: str) -> ResponseReturnValue:
     """Resolve or reopen: {"resolved": true} or {"resolved": false}. A key needs the scope write."""
     alert = db.get_or_404(Alert, alert_id)
-    settle(alert, resolved=parse(schemas.AlertChange, request.get_json()).resolved)
+    settle(alert, resolved=parse(schemas.AlertChange, _body()).resolved)
     db.session.commit()
     return _one(queries.one(shapes.ALERT, Alert.id, alert_id))
 
@@ -124,10 +178,21 @@ def _list(found: Slice, **more: Any) -> Response:
     return json_response({"items": found.items, "next": found.next, **more})
 
 
-def _one(item: dict[str, Any] | None) -> Response:
+def _one(item: dict[str, Any] | None, status: int = 200) -> Response:
     if item is None:
         raise Refused(404, "There is nothing here, or it is not yours to see.")
-    return json_response(item)
+    return json_response(item, status)
+
+
+def _agent(agent_id: str, *, lock: bool = False) -> Agent:
+    return editing.find(agent_id, lock=lock) or abort(404)
+
+
+def _body() -> Any:
+    try:
+        return request.get_json()
+    except RecursionError as error:
+        raise Refused(400, "The body is nested too deeply.") from error
 
 
 def _moved_or_missing(task_id: str) -> Any:

@@ -58,7 +58,7 @@ def by_agent(wanted: MetricFilter) -> list[tuple[Any, Work]]:
     most = sorted(found, key=lambda agent_id: (-(found[agent_id].tokens or 0), -found[agent_id].runs))[
         :MOST_AGENTS
     ]
-    agents = db.session.execute(select(Agent.id, Agent.name).where(Agent.id.in_(most)))
+    agents = db.session.execute(select(Agent.id, Agent.name, Agent.deleted_at).where(Agent.id.in_(most)))
     by_id = {agent.id: agent for agent in agents}
     return [(by_id[agent_id], found[agent_id]) for agent_id in most if agent_id in by_id]
 

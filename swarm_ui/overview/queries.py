@@ -9,7 +9,7 @@ from sqlalchemy.orm import aliased
 
 from swarm_ui import clock
 from swarm_ui.agents.models import Agent
-from swarm_ui.agents.queries import place
+from swarm_ui.agents.queries import here, place
 from swarm_ui.aggregates import hours_since, latest_of
 from swarm_ui.extensions import db
 from swarm_ui.metrics.sums import ENDED_BADLY, Runs, runs_by
@@ -31,7 +31,7 @@ class SpaceFacts(NamedTuple):
 
 
 def space_facts() -> SpaceFacts:
-    agents = exists(select(Agent.id))
+    agents = exists(select(Agent.id).where(here))
     tasks = exists(select(Task.id))
     sample_agents = exists(select(Agent.id).where(Agent.origin == "sample"))
     sample_workflows = exists(select(Workflow.id).where(Workflow.origin == "sample"))
@@ -68,6 +68,7 @@ def pulse() -> Pulse:
 def worst_agents() -> list[Any]:
     statement = (
         select(Agent.id, Agent.name, Agent.health_score, Agent.condition, Agent.type, Agent.last_progress_at)
+        .where(here)
         .order_by(place, Agent.name, Agent.id)
         .limit(CELLS)
     )
@@ -75,9 +76,8 @@ def worst_agents() -> list[Any]:
 
 
 def condition_counts() -> dict[str, int]:
-    statement = select(func.coalesce(Agent.condition, "new"), func.count()).group_by(
-        func.coalesce(Agent.condition, "new")
-    )
+    word = func.coalesce(Agent.condition, "new")
+    statement = select(word, func.count()).where(here).group_by(word)
     return dict(db.session.execute(statement).all())
 
 

@@ -13,6 +13,7 @@ from swarm_ui.ingest.append import mark_dirty
 from swarm_ui.projection import summaries
 from swarm_ui.projection.forget import forget_runs
 from swarm_ui.projection.project import Projector
+from swarm_ui.projection.registry import UNTOUCHED
 from swarm_ui.rawsql import retrying, transaction
 
 TRACES_A_PORTION = 64
@@ -65,10 +66,9 @@ def _drop_unused(engine: Engine, owner_id: int) -> None:
     """Agents and workflows that today's reading of the traces does not find any more."""
     with transaction(engine) as raw:
         raw.execute(
-            "DELETE FROM swarm_agents WHERE userId=? AND origin<>'authored' "
-            "AND NOT EXISTS (SELECT 1 FROM task_agents WHERE task_agents.userId=? AND agentId=swarm_agents.id) "
-            "AND NOT EXISTS (SELECT 1 FROM agent_configurations WHERE agent_configurations.userId=? AND agentId=swarm_agents.id)",
-            (owner_id, owner_id, owner_id),
+            f"DELETE FROM swarm_agents WHERE userId=? AND {UNTOUCHED} "
+            "AND NOT EXISTS (SELECT 1 FROM task_agents WHERE task_agents.userId=? AND agentId=swarm_agents.id)",
+            (owner_id, owner_id),
         )
         raw.execute(
             "DELETE FROM workflows WHERE userId=? AND origin<>'authored' "

@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 
 from swarm_ui import clock
 from swarm_ui.agents import health
+from swarm_ui.agents.models import set_by_people
 from swarm_ui.jsontext import dumps, loads
 from swarm_ui.orm import database_text
 from swarm_ui.rawsql import Raw, retrying, transaction
@@ -46,7 +47,7 @@ def grown_quiet(engine: Engine) -> set[tuple[int, str]]:
     with transaction(engine, writes=False) as raw:
         statement = (
             "SELECT userId,id FROM swarm_agents WHERE lastHeartbeat<=? AND healthWord<>'inactive' AND healthWord<>'new' "
-            "AND origin<>'authored' LIMIT 500"
+            "AND (origin<>'authored' OR lastProgressAt IS NOT NULL) LIMIT 500"
         )
         return set(raw.rows(statement, (limit,)))
 
@@ -91,35 +92,41 @@ def _agent_change(
     """(whether its type is another one, the new values of an agent's row), None where they are the old ones."""
     found = raw.rows(
         "SELECT healthScore,failureStreak,healthWord,status,successRate,type,llmModel,capabilities,totalExecutions,failedExecutions,"
-        "llmCalls,toolCalls,retrievals,delegations,lastHeartbeat,origin FROM swarm_agents WHERE id=? AND userId=?",
+        "llmCalls,toolCalls,retrievals,delegations,lastHeartbeat,origin,lastProgressAt,edited,switchedOff FROM swarm_agents WHERE id=? AND userId=?",
         (agent_id, owner_id),
     )
     if not found:
         return None
     row = found[0]
-    total, failed, llm_calls, tool_calls, retrievals, delegations, last_seen, origin = row[8:]
-    if origin == "authored":
-        return None
+    total, failed, llm_calls, tool_calls, retrievals, delegations, last_seen, origin = row[8:16]
+    arrived_at, edited, switched_off = row[16:]
+    if origin == "authored" and arrived_at is None and (row[0] is None or edited is None):
+        return None  # no trace has met it; what another program wrote of it is not ours to judge
     latest = raw.rows(
         "SELECT executions,failures,model,tools FROM task_agents WHERE userId=? AND agentId=? ORDER BY at DESC,taskId DESC LIMIT ?",
         (owner_id, agent_id, health.WINDOW),
     )
     runs = [(executions, failures) for executions, failures, _, _ in latest]
     score, failing_for = health.score(runs), health.streak(runs)
-    word = health.condition(score, failing_for, _moment(last_seen), now)
-    model = next((model for _, _, model, _ in latest if model), None)
-    tools = sorted({tool for *_, tools in latest if tools for tool in loads(tools)})[:100]
-    new = (
-        score, failing_for, word, health.agreed_status(word), round(100 * (total - failed) / total, 3) if total else None,
-        health.discovered_type(delegations=delegations, tool_calls=tool_calls, retrievals=retrievals, llm_calls=llm_calls),
-        model, dumps(tools),
-    )  # fmt: skip
+    word = health.condition(score, failing_for, _moment(last_seen), now, switched_off=bool(switched_off))
     stored = (
         *row[:4],
         float(row[4]) if row[4] is not None else None,
         *row[5:7],
         dumps(loads(row[7])) if row[7] else None,
     )
+    # What a person set stays, whatever traces say of it.
+    fixed = set_by_people(origin, loads(edited) if edited else None)
+    kind = health.discovered_type(
+        delegations=delegations, tool_calls=tool_calls, retrievals=retrievals, llm_calls=llm_calls
+    )
+    tools = health.tools_of(loads(used) for *_, used in latest if used)
+    new = (
+        score, failing_for, word, health.agreed_status(word), round(100 * (total - failed) / total, 3) if total else None,
+        stored[5] if "type" in fixed else kind,
+        stored[6] if "llmModel" in fixed else health.model_of(model for _, _, model, _ in latest),
+        stored[7] if "capabilities" in fixed else dumps(tools),
+    )  # fmt: skip
     if stored == new:
         return None
     return stored[5] != new[5], (*new, database_text(clock.to_us(now)), agent_id, owner_id)

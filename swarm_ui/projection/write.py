@@ -10,6 +10,7 @@ from typing import Any
 from swarm_ui import ids
 from swarm_ui.orm import database_text
 from swarm_ui.projection.diff import CONTRIBUTIONS, COUNTED, Change, Plan
+from swarm_ui.projection.registry import UNTOUCHED, register_agents
 from swarm_ui.rawsql import Raw
 
 
@@ -92,20 +93,9 @@ def _register(raw: Raw, plans: list[Plan], now: str) -> None:
         by_owner.setdefault(plan.owner_id, []).append(plan)
     for owner_id, members in by_owner.items():
         agents = {agent_id: agent for plan in members for agent_id, agent in plan.agents.items()}
-        rows: list[tuple[Any, ...]] = [
-            (agent_id, owner_id, agents[agent_id]["name"], agents[agent_id]["serviceName"], "reasoning", "active", "new",
-             agents[agent_id]["origin"], 0, 0, 0, 0, 0, 0, 0, now, now)
-            for agent_id in _unknown(raw, "swarm_agents", owner_id, agents)
-        ]  # fmt: skip
-        raw.insert(
-            "swarm_agents",
-            "id,userId,name,serviceName,type,status,healthWord,origin,totalExecutions,failedExecutions,failureStreak,llmCalls,toolCalls,"
-            "retrievals,delegations,createdAt,updatedAt",
-            rows,
-            ignore=True,
-        )
+        register_agents(raw, owner_id, agents, _last_seen(members), now)
         workflows = {plan.workflow["id"]: plan.workflow for plan in members if plan.workflow}
-        rows = [
+        rows: list[tuple[Any, ...]] = [
             (workflow_id, owner_id, workflows[workflow_id]["name"], workflows[workflow_id]["serviceName"], "sequential", "active", 1,
              workflows[workflow_id]["origin"], now, now)
             for workflow_id in _unknown(raw, "workflows", owner_id, workflows)
@@ -135,15 +125,22 @@ def _register(raw: Raw, plans: list[Plan], now: str) -> None:
         )
 
 
+def _last_seen(plans: list[Plan]) -> dict[str, int]:
+    seen: dict[str, int] = {}
+    for plan in plans:
+        for agent_id, at in plan.last_seen.items():
+            seen[agent_id] = max(at, seen.get(agent_id, 0))
+    return seen
+
+
 def _forget(raw: Raw, plan: Plan) -> None:
     """Agents and workflows that a half-arrived run seemed to have, and that no run has any more."""
     for key in plan.contributions.removed:
         agent_id = key.split(" ")[1]
         raw.execute(
-            "DELETE FROM swarm_agents WHERE userId=? AND id=? AND origin<>'authored' "
-            "AND NOT EXISTS (SELECT 1 FROM task_agents WHERE task_agents.userId=? AND agentId=?) "
-            "AND NOT EXISTS (SELECT 1 FROM agent_configurations WHERE agent_configurations.userId=? AND agentId=?)",
-            (plan.owner_id, agent_id, plan.owner_id, agent_id, plan.owner_id, agent_id),
+            f"DELETE FROM swarm_agents WHERE userId=? AND id=? AND {UNTOUCHED} "
+            "AND NOT EXISTS (SELECT 1 FROM task_agents WHERE task_agents.userId=? AND agentId=?)",
+            (plan.owner_id, agent_id, plan.owner_id, agent_id),
         )
     for workflow_id in plan.old_workflows:
         raw.execute(

@@ -140,7 +140,8 @@ def _remove_unprojected(owner_id: int) -> None:
 
 
 def _remove_frame(owner_id: int, agents: set[str], frameworks: list[tuple[str, str]]) -> set[str]:
-    """What several runs shared: agents, workflows, frameworks, resources, series. Returns the agents that stay, because they ran otherwise too."""
+    """What several runs shared: agents, workflows, frameworks, resources, series. Returns the agents that stay: they ran otherwise too, or
+    people made them."""
     with transaction(db.engine) as raw:
         sample = {
             row[0]
@@ -149,10 +150,12 @@ def _remove_frame(owner_id: int, agents: set[str], frameworks: list[tuple[str, s
         statement = "SELECT DISTINCT agentId FROM task_agents WHERE userId=? AND agentId IN {}"
         used = {row[0] for row in raw.rows_in(statement, (owner_id,), sorted(sample | agents))}
         gone = sorted(sample - used)
-        delete_in(raw, "agent_configurations", owner_id, "agentId", gone)
+        for table in ("agent_configurations", "agent_revisions"):
+            delete_in(raw, table, owner_id, "agentId", gone)
         delete_in(raw, "alerts", owner_id, "relatedAgentId", gone)
         delete_in(raw, "swarm_agents", owner_id, "id", gone)
-        _correct_times(raw, owner_id, sorted(used))
+        kept = (sample | agents) - set(gone)
+        _correct_times(raw, owner_id, sorted(kept))
         raw.execute(
             "DELETE FROM workflows WHERE userId=? AND origin='sample' "
             "AND NOT EXISTS (SELECT 1 FROM tasks WHERE tasks.userId=? AND tasks.workflowId=workflows.id)",
@@ -169,7 +172,7 @@ def _remove_frame(owner_id: int, agents: set[str], frameworks: list[tuple[str, s
         for table in ("resources", "metric_points"):
             raw.execute(f"DELETE FROM {table} WHERE userId=? AND attributes LIKE ?", (owner_id, _MARKED))
         raw.upsert("space_versions", "ownerId,version", "ownerId", "version=version+1", [(owner_id, 1)])
-    return used
+    return kept
 
 
 def _correct_times(raw: Raw, owner_id: int, agents: list[str]) -> None:

@@ -168,11 +168,19 @@ def names_of(agent_ids: Iterable[str | None]) -> dict[str, tuple[str, str | None
     return {row.id: (row.name, row.type) for row in rows}
 
 
+def agent_of(agent_id: str | None) -> Any:
+    """(name, type, deleted_at), None where there is no such agent. The name of one that was deleted leads nowhere."""
+    if agent_id is None:
+        return None
+    return db.session.execute(select(Agent.name, Agent.type, Agent.deleted_at).where(Agent.id == agent_id)).first()
+
+
 def options(model: type[Agent] | type[Workflow], chosen: str | None) -> list[tuple[str, str]]:
     """(id, name) for a select: the first OPTIONS by name, and the chosen one."""
-    rows = db.session.execute(
-        select(model.id, model.name).order_by(model.name, model.id).limit(OPTIONS)
-    ).all()
+    statement = select(model.id, model.name).order_by(model.name, model.id).limit(OPTIONS)
+    if issubclass(model, Agent):
+        statement = statement.where(Agent.deleted_at.is_(None))
+    rows = db.session.execute(statement).all()
     found = [(row.id, row.name) for row in rows]
     if chosen and chosen not in dict(found):
         row = db.session.execute(select(model.id, model.name).where(model.id == chosen)).first()

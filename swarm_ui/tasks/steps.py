@@ -47,7 +47,7 @@ class Step:
     at_ms: float
     ms: float
     failed: bool
-    agent: tuple[str, str | None] | None
+    agent: Any
     parent: tuple[str, str] | None
     error_type: str | None
     error: Shown | None
@@ -85,7 +85,7 @@ def step_of(task: Task, span: Span, key: str, began_us: int) -> Step:
         at_ms=(span.started_at - began_us) / 1000,
         ms=max(span.ended_at - span.started_at, 0) / 1000,
         failed=span.status == "error",
-        agent=queries.names_of([span.agent_id]).get(span.agent_id or ""),
+        agent=queries.agent_of(span.agent_id),
         parent=_parent(task.id, span),
         error_type=span.error_type,
         error=show(span.error_message or payload["status_message"] or None, 2000)

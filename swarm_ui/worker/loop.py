@@ -14,6 +14,7 @@ from flask import Flask
 from sqlalchemy import Engine
 
 from swarm_ui import clock
+from swarm_ui.agents import purging
 from swarm_ui.extensions import db
 from swarm_ui.orm import database_text
 from swarm_ui.projection import summaries
@@ -27,6 +28,7 @@ IDLE_SECONDS = 1.0
 SEEN_EVERY_US = 5_000_000
 SUMMARIES_EVERY_US = 2_000_000
 SWEEP_EVERY_US = 30_000_000
+PURGE_EVERY_US = 3_600_000_000
 
 
 def main(app: Flask) -> None:
@@ -53,7 +55,7 @@ class Worker:
         self.agents: set[tuple[int, str]] = set()
         self.workflows: set[tuple[int, str]] = set()
         self._going = True
-        self._seen_at = self._summed_at = self._swept_at = 0
+        self._seen_at = self._summed_at = self._swept_at = self._purged_at = 0
 
     def stop(self, _signal: int | None = None, _frame: FrameType | None = None) -> None:
         self._going = False
@@ -91,6 +93,9 @@ class Worker:
         if now - self._swept_at >= SWEEP_EVERY_US:
             self.sweep()
             self._swept_at = now
+        # After a full portion there may be more of them.
+        if now - self._purged_at >= PURGE_EVERY_US and purging.purge(self.engine) < purging.AT_A_TIME:
+            self._purged_at = now
         return done.traces > 0
 
     def summarise(self) -> None:

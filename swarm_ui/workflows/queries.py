@@ -121,6 +121,6 @@ def agents_of(workflow: Workflow) -> dict[str, Any]:
     """Those of its nodes that are agents of this space still."""
     wanted = [node.get("agentId") for node in workflow.nodes or [] if isinstance(node, dict)]
     statement = select(Agent.id, Agent.name, Agent.type, Agent.condition, Agent.health_score).where(
-        Agent.id.in_(wanted)
+        Agent.id.in_(wanted), Agent.deleted_at.is_(None)
     )
     return {agent.id: agent for agent in db.session.execute(statement)}

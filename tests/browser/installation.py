@@ -104,7 +104,7 @@ class Person:
             headers={"Content-Type": "application/json", "x-api-key": self.key},
         )
         with urllib.request.urlopen(request, timeout=20) as answer:
-            return json.load(answer)
+            return json.loads(answer.read() or "null")
 
     def send(self, *drafts: Draft) -> None:
         assert self.ask("POST", "/v1/traces", document(*drafts)) == {}

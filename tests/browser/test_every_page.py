@@ -38,6 +38,12 @@ def gallery(installation: Installation) -> Gallery:
     full.ask("PATCH", f"/api/v1/alerts/{alert['id']}", {"resolved": True})
     guest = full.invite(installation.person("guest"), "operator")
     installation.person("host").invite(full, "editor")
+    made = full.ask("POST", "/api/v1/agents", {"name": "reviewer", "parameters": {"strict": True}})
+    full.ask(
+        "PATCH", f"/api/v1/agents/{made['id']}", {"description": "Reads it twice. " * 60, "switchedOff": True}
+    )
+    gone = full.ask("POST", "/api/v1/agents", {"name": "nobody"})
+    full.ask("DELETE", f"/api/v1/agents/{gone['id']}")
     used = empty.link().removeprefix(installation.url)
     return Gallery(
         full,
@@ -47,6 +53,7 @@ def gallery(installation: Installation) -> Gallery:
             "completed": f"/tasks/{completed['id']}",
             "running": f"/tasks/{running['id']}",
             "agent": f"/agents/{failed['failedAgentId']}",
+            "made": f"/agents/{made['id']}",
             "workflow": f"/workflows/{failed['workflowId']}",
             "span": failed["failedSpanId"],
             "guest": str(guest),
@@ -60,6 +67,14 @@ FULL = {
     "connect": "/connect",
     "agents": "/agents",
     "agent": "{agent}",
+    "agent made by hand": "{made}",
+    "new agent": "/agents/new",
+    "edited agent": "{agent}/edit",
+    "agent to delete": "{agent}/delete",
+    "deleted agents": "/agents/deleted",
+    "revisions": "{made}/revisions",
+    "no revisions": "{agent}/revisions",
+    "revision": "{made}/revisions/2",
     "tasks": "/tasks",
     "tasks, no match": "/tasks?q=nothing&status=failed",
     "failed run": "{failed}",
@@ -152,6 +167,26 @@ def test_another_space(check, gallery, installation):
 
 def test_an_error_page(check, gallery):
     check(gallery.full, "/tasks/00000000000000000000", 404)
+
+
+def test_forms_with_errors_and_with_somebody_elses_change(gallery, tab):
+    """What a form answers is looked at where it stands: it has no address of its own."""
+    opened = tab(gallery.full)
+    looker = Looker(opened.page)
+    for path, typed in (
+        ("/agents/new", {"name": "", "parameters": "{"}),
+        (gallery.paths["made"] + "/edit", {"description": "mine", "revision": "1"}),
+    ):
+        looker.go_to(f"{opened.address}{path}")
+        for name, value in typed.items():
+            opened.page.evaluate(
+                "([name, value]) => { document.forms.namedItem('agent')[name].value = value }", [name, value]
+            )
+        opened.page.locator("form[name=agent] button").click()
+        opened.page.wait_for_selector("#problems")
+        found = [fault for fault in looker.faults() if "first visit" not in fault]
+        assert not found, "\n".join(found)
+    opened.forgive("Failed to load resource")
 
 
 def test_the_checks_find_what_is_planted(tab, gallery):

@@ -179,3 +179,26 @@ def test_what_a_killed_loader_left_goes_too(few_runs, run, alice, monkeypatch):
     assert count(alice, "tasks") == 0
     run("seed", "--email", alice.email, "--remove")
     assert filled(alice) == set()
+
+
+def test_an_agent_made_by_hand_stays_as_it_was(run, alice, few_runs, client):
+    """It met the sample's traces meanwhile; a sample agent that was edited goes with the sample."""
+    made = client.post(
+        "/api/v1/agents", json={"name": "browser", "serviceName": "atlas", "description": "Mine."}
+    ).get_json()
+    run("seed", "--email", alice.email)
+    met = client.get(f"/api/v1/agents/{made['id']}").get_json()
+    assert met["totalExecutions"] > 0
+    other = next(one for one in client.get("/api/v1/agents").get_json()["items"] if one["origin"] == "sample")
+    assert client.patch(f"/api/v1/agents/{other['id']}", json={"description": "Edited."}).status_code == 200
+    run("seed", "--remove", "--email", alice.email)
+    (left,) = client.get("/api/v1/agents").get_json()["items"]
+    assert left | {"updatedAt": None} == made | {
+        "updatedAt": None,
+        "successRate": left["successRate"],
+        "capabilities": left["capabilities"],
+    }
+    assert left["successRate"] is None
+    assert not left["capabilities"]
+    assert client.get(f"/api/v1/agents/{other['id']}").status_code == 404
+    assert count(alice, "agent_revisions") == 1
