@@ -83,6 +83,7 @@ def _engine_options(url: str) -> dict[str, object]:
 
 def _add_features(app: Flask) -> None:
     from swarm_ui import cli
+    from swarm_ui.accounts import sign_in
     from swarm_ui.accounts import views as accounts
     from swarm_ui.agents import views as agents
     from swarm_ui.alerts import views as alerts
@@ -94,7 +95,7 @@ def _add_features(app: Flask) -> None:
     from swarm_ui.tasks import views as tasks
     from swarm_ui.workflows import views as workflows
 
-    for feature in (overview, agents, tasks, workflows, alerts, metrics, accounts, api, ingest, ops):
+    for feature in (overview, agents, tasks, workflows, alerts, metrics, accounts, sign_in, api, ingest, ops):
         app.register_blueprint(feature.bp)
     cli.init_app(app)
 
