@@ -178,17 +178,22 @@ def _oidc(client: Client, token: Mapping[str, Any], nonce: str) -> Identity:
         "aud": {"essential": True, "value": client.client_id},
         "sub": {"essential": True},
     }
-    claims = client.parse_id_token(token, nonce, claims_options=expected, claims_cls=Claims, leeway=LEEWAY)
+    # With a class of ours Authlib leaves out the access token, of which the ID token may hold a hash.
+    read = lambda claims, header, options, known: Claims(  # noqa: E731
+        claims, header, options, {**known, "access_token": token["access_token"]}
+    )
+    claims = client.parse_id_token(token, nonce, claims_options=expected, claims_cls=read, leeway=LEEWAY)
+    about = claims
     if "email" not in claims and described.get("userinfo_endpoint"):
-        said = client.read(described["userinfo_endpoint"], token["access_token"])
-        if said.get("sub") != claims["sub"]:
+        about = client.read(described["userinfo_endpoint"], token["access_token"])
+        if about.get("sub") != claims["sub"]:
             raise Failed("untrusted", "the user info is about somebody else")
-        claims = {**said, **claims}
-    address = _address(claims.get("email"))
-    verified = claims.get("email_verified") in (True, "true")
+    # The address and whether it is verified come from one place: each may say it of another address.
+    address = _address(about.get("email"))
+    verified = about.get("email_verified") is True or about.get("email_verified") == "true"
     return Identity(
         _open_id(described["issuer"], claims["sub"]),
-        _name(claims.get("name"), claims.get("preferred_username")),
+        _name(claims.get("name"), about.get("name"), about.get("preferred_username")),
         address if verified else None,
         unverified=bool(address) and not verified,
     )

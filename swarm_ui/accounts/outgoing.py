@@ -52,7 +52,7 @@ def _read(response: requests.Response, deadline: float) -> bytes:
         while part := response.raw.read1(1 << 16, decode_content=True):
             content += part
             if len(content) > MOST_BYTES:
-                raise requests.exceptions.ContentDecodingError("the answer is too long")
+                raise ValueError("the answer is too long")
             if time.monotonic() > deadline:
                 raise requests.Timeout("the answer took too long")
     except HTTPError as error:  # urllib3's own, which requests would have translated

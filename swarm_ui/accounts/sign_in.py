@@ -71,8 +71,7 @@ def callback(provider: str) -> ResponseReturnValue:
     begun = _take(chosen, request.args.get("state", ""))
     db.session.rollback()
     if begun is None or not _is_first_use(begun):
-        state = request.args.get("state", "")
-        return _refused(chosen, "used" if begun or _was_used(state) else "unknown_state")
+        return _refused(chosen, "used" if begun else _without_state(chosen))
     wanted = local_path(begun["next"])
     if error := request.args.get("error"):
         return _refused(
@@ -110,6 +109,15 @@ def _take(provider: Provider, state: str) -> dict[str, Any] | None:
     begun: dict[str, Any] = found[0]
     fits = begun["provider"] == provider.name and begun["until"] > clock.now().timestamp()
     return begun if fits else None
+
+
+def _without_state(provider: Provider) -> str:
+    """Why nothing was found. Some providers leave the state out when consent is refused; to say so to who has just been there harms nobody."""
+    state, error = request.args.get("state", ""), request.args.get("error", "")
+    was_there = any(one["provider"] == provider.name for one in session.get(BEGUN, ()))
+    if not state and was_there and REFUSED_THERE.get(error, ("",))[0] == "cancelled":
+        return "cancelled"
+    return "used" if _was_used(state) else "unknown_state"
 
 
 def _is_first_use(begun: dict[str, Any]) -> bool:
