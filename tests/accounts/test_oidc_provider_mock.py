@@ -1,5 +1,6 @@
 """Signing in with somebody else's idea of an OpenID Connect provider."""
 
+import warnings
 from urllib.parse import urlsplit
 
 import pytest
@@ -13,7 +14,9 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 @pytest.fixture
 def mock(app, configure, time):
-    import oidc_provider_mock
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import oidc_provider_mock
 
     with oidc_provider_mock.run_server_in_thread(
         user_claims=[
