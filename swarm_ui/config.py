@@ -68,9 +68,9 @@ class Settings:
 
     def allows(self, email: str | None) -> bool:
         """Whether ALLOWED_EMAILS lists this address, which has to be a verified one, or its domain."""
-        return email is not None and (
-            email in self.allowed_emails or email.rpartition("@")[2] in self.allowed_emails
-        )
+        if email is None or "@" not in email:
+            return False
+        return email in self.allowed_emails or email.rpartition("@")[2] in self.allowed_emails
 
     @property
     def public_prefix(self) -> str:

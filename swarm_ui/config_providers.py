@@ -132,7 +132,8 @@ def _address(variable: str, text: str) -> str:
     try:
         address = web_address(text)
     except BadValue as problem:
-        raise ConfigError(f"{variable}: {text[:100]!r} {problem}") from None
+        shown = "the value" if "@" in text else repr(text[:100])  # it may hold a password
+        raise ConfigError(f"{variable}: {shown} {problem}") from None
     if not is_safe_to_call(address) or "|" in text or not text.isascii() or len(text) > 180:
         raise ConfigError(
             f"{variable}: {text[:100]!r} is not an address to trust people's identity to; accepted: https:// and a host "

@@ -81,6 +81,26 @@ def _taken_over(holder: User, identity: Identity) -> User:
     return holder
 
 
+def connect(identity: Identity, person_id: int) -> None:
+    """Gives an account that came in by a link, and is signed in now, this way to sign in. Commits, or raises NotAdmitted and changes nothing."""
+    db.session.rollback()
+    db.session.connection(execution_options={"writes": True})
+    user = db.session.scalar(select(User).where(User.id == person_id).with_for_update())
+    if user is None or user.disabled_at:
+        raise NotAdmitted("disabled")
+    if not providers.may_connect(user.open_id):
+        raise NotAdmitted("has_way")
+    if db.session.scalar(select(User.id).where(User.open_id == identity.open_id)) is not None:
+        raise NotAdmitted("belongs_to_another")
+    before: dict[str, str | None] = {"openId": user.open_id, "email": user.email}
+    user.open_id = identity.open_id
+    if identity.email and user.email is None:
+        holder = db.session.scalar(select(User.id).where(User.email == identity.email))
+        user.email = identity.email if holder is None else None
+    _note("user.link", user, before, {"openId": user.open_id, "email": user.email})
+    db.session.commit()
+
+
 def _made(identity: Identity, first: bool) -> User:
     name = identity.name or (identity.email or "").partition("@")[0] or None
     user = User(open_id=identity.open_id, email=identity.email, name=name, role="admin" if first else "user")

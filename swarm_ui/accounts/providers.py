@@ -48,6 +48,11 @@ def way_of(open_id: str) -> str | None:
     )
 
 
+def may_connect(open_id: str | None) -> bool:
+    """Whether no provider vouches for the account: it was made for an address, or by the first link of an installation."""
+    return open_id is None or open_id.startswith("local|")
+
+
 def redirect_uri(provider: Provider) -> str:
     """Where the provider sends people back to. Never by the Host header, which is whatever a stranger says."""
     return f"{current_app.config['SETTINGS'].public_url}/login/{provider.name}/callback"

@@ -72,6 +72,18 @@ REFUSALS = {
         "Another account here has this e-mail address. Accounts are not joined.",
         "Sign in the way you did before.",
     ),
+    "has_way": Refusal(
+        409,
+        "You sign in with a provider already",
+        "An account keeps the provider that it was made or connected with.",
+        "Nothing has changed.",
+    ),
+    "belongs_to_another": Refusal(
+        409,
+        "Another account has this sign-in",
+        "Somebody has signed in here with this account of {provider} before. Accounts are not joined.",
+        "Nothing has changed.",
+    ),
     # The provider.
     "slow": Refusal(504, "{provider} takes too long", "{provider} did not answer in time.", LATER),
     "down": Refusal(

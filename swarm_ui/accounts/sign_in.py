@@ -6,15 +6,16 @@ from hashlib import sha256
 from hmac import compare_digest
 from typing import Any
 
-from flask import Blueprint, make_response, redirect, request, session
+from flask import Blueprint, make_response, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
+from flask_login import current_user
 from sqlalchemy import delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from swarm_ui import clock
-from swarm_ui.access import local_path, public
+from swarm_ui.access import local_path, personal, public
 from swarm_ui.accounts import providers
-from swarm_ui.accounts.models import UsedState
+from swarm_ui.accounts.models import UsedState, User
 from swarm_ui.accounts.refusals import refusal
 from swarm_ui.config_providers import Provider
 from swarm_ui.errors import Refused
@@ -47,17 +48,46 @@ REFUSED_THERE = {
 @public
 def begin(provider: str) -> ResponseReturnValue:
     """A page that leads on by itself. Not a redirect: the browser would hold the form's own policy against the provider, and whoever it redirects to."""
+    return _leave(_known(provider), local_path(request.form.get("next") or session.get("next")))
+
+
+@bp.get("/login/connect")
+@personal
+def connections() -> ResponseReturnValue:
+    """Which way the account signs in; whoever came by a link may choose one."""
+    open_id = db.session.scalar(select(User.open_id).where(User.id == current_user.id))
+    way = None if open_id is None else providers.way_of(open_id)
+    return page(
+        "accounts/connect.html",
+        way=way,
+        may_connect=providers.may_connect(open_id),
+        providers=providers.configured(),
+    )
+
+
+@bp.post("/login/<provider>/connect")
+@personal
+def connect(provider: str) -> ResponseReturnValue:
+    """As `begin`, for the account that is signed in; what comes of it is written down when the provider has answered."""
+    return _leave(_known(provider), url_for("sign_in.connections"), connect=current_user.id)
+
+
+def _leave(chosen: Provider, wanted: str, **more: Any) -> ResponseReturnValue:
     from swarm_ui.accounts import oauth
 
-    chosen = _known(provider)
-    wanted = local_path(request.form.get("next") or session.get("next"))
     db.session.rollback()  # nothing is held while the provider is asked
     try:
         address, kept = oauth.begin(chosen)
     except oauth.Failed as failed:
         return _refused(chosen, failed.reason, str(failed), wanted)
     until = int((clock.now() + LIFETIME).timestamp())
-    begun = {**kept, "provider": chosen.name, "next": wanted if len(wanted) <= 500 else "", "until": until}
+    begun = {
+        **kept,
+        "provider": chosen.name,
+        "next": wanted if len(wanted) <= 500 else "",
+        "until": until,
+        **more,
+    }
     session[BEGUN] = [*session.get(BEGUN, ()), begun][-MOST_BEGUN:]
     return _private(page("accounts/leaving.html", provider=chosen, address=address))
 
@@ -84,7 +114,12 @@ def callback(provider: str) -> ResponseReturnValue:
     except oauth.Failed as failed:
         return _refused(chosen, failed.reason, str(failed), wanted)
     try:
-        admission.sign_in(identity, chosen.name)
+        if "connect" not in begun:
+            admission.sign_in(identity, chosen.name)
+        elif current_user.is_authenticated and current_user.id == begun["connect"]:
+            admission.connect(identity, current_user.id)
+        else:  # signed out meanwhile, or somebody else is in
+            return _refused(chosen, "unknown_state", "the account to connect is not signed in", wanted)
     except admission.NotAdmitted as refused:
         return _refused(chosen, refused.reason, "", wanted, email=identity.email, way=refused.way)
     return _private(redirect(wanted, 303))
