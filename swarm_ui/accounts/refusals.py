@@ -51,7 +51,7 @@ REFUSALS = {
     "uninvited": Refusal(
         403,
         "You are not invited yet",
-        "{provider} has said who you are, but nobody has invited this address.",
+        "{provider} has said who you are, but this address is neither invited nor on the list of those who may come in.",
         "Ask somebody here to invite exactly this address, or sign in as somebody else.",
     ),
     "no_email": Refusal(

@@ -71,6 +71,7 @@ FULL = {
     "resolved alerts": "/alerts?state=resolved",
     "metrics": "/metrics",
     "settings": "/settings",
+    "how one signs in": "/login/connect",
     "patterns": "/patterns",
 }
 EMPTY = {"overview": "/", "tasks": "/tasks", "alerts": "/alerts", "metrics": "/metrics"}
