@@ -55,10 +55,11 @@ def test_an_id_token_that_is_not_for_this_sign_in(visitor, corp):
 @pytest.mark.parametrize(
     "fault", [{"signed_by_another": True}, {"alg": "none"}, {"alg": "HS256"}, {"kid": "unknown"}], ids=str
 )
-def test_an_id_token_that_the_provider_did_not_sign(visitor, corp, fault):
+def test_an_id_token_that_the_provider_did_not_sign(visitor, corp, configure, fault):
     corp.faults = fault
     refused(visitor, visitor.come(), 502, UNTRUSTED)
     # Nor when it says that it signs so.
+    configure()
     corp.faults = {
         **fault,
         "discovery": {"id_token_signing_alg_values_supported": ["none", "HS256", "RS256"]},
