@@ -83,6 +83,7 @@ def _engine_options(url: str) -> dict[str, object]:
 
 def _add_features(app: Flask) -> None:
     from swarm_ui import cli
+    from swarm_ui.accounts import sign_in
     from swarm_ui.accounts import views as accounts
     from swarm_ui.admin import views as admin
     from swarm_ui.agents import views as agents
@@ -100,7 +101,7 @@ def _add_features(app: Flask) -> None:
     from swarm_ui.workflows import views as workflows
 
     pages = (overview, agents, tasks, workflows, alerts, metrics)
-    people = (accounts, spaces, settings, members, trail, admin)
+    people = (accounts, sign_in, spaces, settings, members, trail, admin)
     for feature in (*pages, *people, api, ingest, ops):
         app.register_blueprint(feature.bp)
     cli.init_app(app)

@@ -15,16 +15,11 @@ from urllib.parse import urlsplit
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from swarm_ui.config_providers import Provider, email_patterns, provider_names, read_providers
+from swarm_ui.config_values import BadValue, ConfigError, is_loopback, is_safe_to_call, web_address
+
 ROOT = Path(__file__).resolve().parent.parent
 MINUTE, HOUR, DAY = 60, 3600, 86400
-
-
-class ConfigError(Exception):
-    """A setting that cannot be used; the text is one line for the person who starts the server."""
-
-
-class BadValue(ValueError):
-    """What is wrong with a value and what is accepted; `load` adds the name of the variable."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +51,10 @@ class Settings:
     max_backlog: int
     session_idle: int
     session_lifetime: int
+    oauth_providers: tuple[str, ...]
+    allowed_emails: tuple[str, ...]
+    providers: tuple[Provider, ...]
+    public_url_is_set: bool
     secret_key: str = field(repr=False)
 
     @property
@@ -63,18 +62,20 @@ class Settings:
         return is_loopback(self.host)
 
     @property
+    def reached_in_the_open(self) -> bool:
+        """People come over a network, and not by https."""
+        return not is_safe_to_call(self.public_url)
+
+    def allows(self, email: str | None) -> bool:
+        """Whether ALLOWED_EMAILS lists this address, which has to be a verified one, or its domain."""
+        if email is None or "@" not in email:
+            return False
+        return email in self.allowed_emails or email.rpartition("@")[2] in self.allowed_emails
+
+    @property
     def public_prefix(self) -> str:
         """The path under which a proxy serves the product: "" or "/swarm"."""
         return urlsplit(self.public_url).path
-
-
-def is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 # Readers: text in, value out, BadValue otherwise.
@@ -161,25 +162,6 @@ def _database(text: str) -> str:
     return url.render_as_string(hide_password=False)
 
 
-def _web_address(text: str) -> str:
-    accepted = "accepted: http:// or https://, a host, and if need be a port and a path, such as https://swarm.example.org"
-    try:
-        parts = urlsplit(text)
-        port_is_valid = parts.port is None or parts.port > 0
-    except ValueError:
-        raise BadValue(f"is not a web address; {accepted}") from None
-    if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_valid:
-        raise BadValue(f"is not a web address; {accepted}")
-    if (
-        parts.query
-        or parts.fragment
-        or parts.username is not None
-        or re.search(r"[\s\x00-\x1f\"'<>\\]", text)
-    ):
-        raise BadValue(f"carries more than an address; {accepted}")
-    return f"{parts.scheme}://{parts.netloc.lower()}{parts.path.rstrip('/')}"
-
-
 def _storage(text: str) -> str:
     accepted = "accepted: file:///absolute/path or s3://bucket/prefix"
     parts = urlsplit(text)
@@ -224,7 +206,7 @@ SETTINGS: tuple[Setting, ...] = (
         "PUBLIC_URL",
         "http://HOST:PORT",
         "Address under which people and agents reach the product; it may end in a path when a proxy serves it below one.",
-        _web_address,
+        web_address,
     ),
     Setting(
         "STORAGE_URL",
@@ -237,7 +219,7 @@ SETTINGS: tuple[Setting, ...] = (
         "S3_ENDPOINT_URL",
         "that of AWS",
         "Address of another S3 service, such as SeaweedFS or MinIO. `AWS_ENDPOINT_URL_S3` is read too.",
-        _web_address,
+        web_address,
         also="AWS_ENDPOINT_URL_S3",
     ),
     Setting(
@@ -298,6 +280,21 @@ SETTINGS: tuple[Setting, ...] = (
         30 * DAY,
     ),
     Setting(
+        "OAUTH_PROVIDERS",
+        "none",
+        "Ways to sign in, separated by commas: `google`, `github`, or names of your own choice. Each needs a few variables more, see below.",
+        provider_names,
+        (),
+    ),
+    Setting(
+        "ALLOWED_EMAILS",
+        "none",
+        "Domains and addresses, separated by commas: whoever proves one of them to a provider may come in. "
+        "When empty: the first person, and who was invited.",
+        email_patterns,
+        (),
+    ),
+    Setting(
         "SECRET_KEY",
         "made once, kept in DATA_DIR/secret_key",
         "Signs sessions and links; at least 32 random characters. Set it when several machines share a database.",
@@ -312,6 +309,8 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     data_dir = values["data_dir"]
     _make_directory(data_dir)
     values["database_url"] = _place_sqlite(values["database_url"], data_dir)
+    values["providers"] = read_providers(values["oauth_providers"], environ)
+    values["public_url_is_set"] = values["public_url"] is not None
     values["public_url"] = values["public_url"] or _address(values["host"], values["port"])
     values["storage_url"] = values["storage_url"] or f"file://{data_dir / 'storage'}"
     values["log_format"] = values["log_format"] or ("text" if sys.stderr.isatty() else "json")

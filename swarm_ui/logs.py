@@ -55,8 +55,8 @@ def configure(settings: Settings) -> None:
     handler.setFormatter(JsonLines() if settings.log_format == "json" else TextLines())
     root.addHandler(handler)
     root.setLevel(settings.log_level.upper())
-    # Libraries tell more than an operator wants to read, SQL with its parameters among it.
-    for name in ("alembic", "sqlalchemy", "botocore", "boto3", "urllib3"):
+    # Libraries tell more than an operator wants to read, SQL with its parameters and what proves a sign-in among it.
+    for name in ("alembic", "sqlalchemy", "botocore", "boto3", "urllib3", "authlib"):
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
 
 

@@ -50,10 +50,12 @@ def main() -> int:
     except CannotStart as problem:
         click.echo(problem, err=True)
         return 1
+    from swarm_ui.accounts import providers
     from swarm_ui.accounts.entry import startup_message
     from swarm_ui.worker.loop import main as work
 
     click.echo(startup_message(app))
+    providers.prepare(app)
     with app.app_context():
         db.engine.dispose()  # a connection must not be shared with children
     gc.collect()
@@ -80,11 +82,16 @@ def _work(app: Flask, listener: socket.socket, work: Any) -> None:
 
 
 def check_exposure(settings: Settings) -> None:
-    if not settings.loopback_only:
+    if not settings.loopback_only and not settings.providers:
         raise CannotStart(
-            f"HOST: {settings.host} can be reached from other machines. That needs sign-in by an identity provider, which "
-            "this version does not have yet. Set HOST=127.0.0.1 and put an authenticating tunnel in front, such as: "
+            f"HOST: {settings.host} can be reached from other machines. That needs sign-in by an identity provider: set "
+            "OAUTH_PROVIDERS (docs/access.md says how), or HOST=127.0.0.1 and go through an authenticating tunnel, such as: "
             f"ssh -L {settings.port}:127.0.0.1:{settings.port} this-machine"
+        )
+    if not settings.loopback_only and not settings.public_url_is_set:
+        raise CannotStart(
+            f"PUBLIC_URL: is missing, and HOST={settings.host} can be reached from other machines. Set it to the address that people "
+            "use, such as https://swarm.example.org: providers send them back to it"
         )
     if settings.database_url in ("sqlite://", "sqlite:///:memory:"):
         raise CannotStart(

@@ -18,6 +18,11 @@ import pytest
 from swarm_ui import config, serve
 from swarm_ui.config import ROOT
 
+WITH_PROVIDER = {
+    "OAUTH_PROVIDERS": "google",
+    "OAUTH_GOOGLE_CLIENT_ID": "id",
+    "OAUTH_GOOGLE_CLIENT_SECRET": "secret",
+}
 COMMAND = [sys.executable, "-m", "swarm_ui.serve"]
 
 
@@ -162,6 +167,7 @@ def test_after_a_kill_it_starts_again_at_once(start, server_environ):
     [
         ({"PORT": "eighty"}, "PORT: 'eighty' is not a whole number; accepted: 1 to 65535"),
         ({"HOST": "0.0.0.0"}, "HOST: 0.0.0.0 can be reached from other machines"),
+        ({"HOST": "0.0.0.0", **WITH_PROVIDER}, "PUBLIC_URL: is missing, and HOST=0.0.0.0"),
         ({"DATABASE_URL": "sqlite://"}, "DATABASE_URL: a database in memory"),
     ],
 )
@@ -171,6 +177,12 @@ def test_it_refuses_in_one_line(tmp_path, monkeypatch, capsys, variables, messag
     said = capsys.readouterr().err
     assert said.startswith(message)
     assert said.count("\n") == 1
+
+
+def test_with_a_provider_and_an_address_it_may_be_reached_from_elsewhere(tmp_path):
+    serve.check_exposure(
+        config_of(tmp_path, HOST="0.0.0.0", PUBLIC_URL="https://swarm.example.org", **WITH_PROVIDER)
+    )
 
 
 real_load = config.load

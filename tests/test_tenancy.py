@@ -25,6 +25,7 @@ SAFE = {"GET", "HEAD", "OPTIONS"}
 # Every word in pointed brackets of a URL names a row of the world below, or stands here with the reason why it does not.
 NO_ROW = {
     "token": "a sign-in link is a secret that whoever holds it may use",
+    "provider": "a way to sign in, the same for everybody",
     "filename": "styles and scripts are everybody's",
     "name": "styles and scripts are everybody's",
 }
@@ -33,6 +34,8 @@ PUBLIC = {
     "accounts.login": "says how to get in",
     "accounts.enter": "whoever holds a sign-in link may use it",
     "accounts.use_link": "whoever holds a sign-in link may use it",
+    "sign_in.begin": "goes to a provider to sign in",
+    "sign_in.callback": "comes back from a provider; whoever does not bring what `begin` gave along is refused",
     "accounts.logout": "ends the session of whoever asks, viewers included",
     "assets.show": "styles and scripts",
     "ops.healthy": "says that the process answers",
@@ -48,6 +51,7 @@ SHARED_TABLES = {
     "browser_sessions": "read to know who is signed in",
     "failed_attempts": "counted before anybody is signed in",
     "login_links": "read before anybody is signed in",
+    "used_states": "read before anybody is signed in",
     "space_versions": "a counter by owner, asked for by owner in live.py",
     "workers": "processes of the installation",
 }

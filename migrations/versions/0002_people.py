@@ -64,6 +64,14 @@ def upgrade():
         **TABLE,
     )
     op.create_table(
+        "used_states",
+        sa.Column("hash", ascii_text(64), nullable=False),
+        sa.Column("expiresAt", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("hash", name="pk_used_states"),
+        **TABLE,
+    )
+    op.create_index("ix_used_states_expiresAt", "used_states", ["expiresAt"])
+    op.create_table(
         "audit_events",
         sa.Column("id", ascii_text(36), nullable=False),
         sa.Column("createdAt", TIME, nullable=False),
@@ -103,7 +111,7 @@ def upgrade():
 
 
 def downgrade():
-    for table in ("agent_revisions", "audit_events", "failed_attempts", "browser_sessions"):
+    for table in ("agent_revisions", "audit_events", "used_states", "failed_attempts", "browser_sessions"):
         op.drop_table(table)
     for table, columns in ADDED.items():
         for column in columns:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import scoped_session
 from swarm_ui import clock
 from swarm_ui.accounts import people
 from swarm_ui.accounts.models import LoginLink, User
+from swarm_ui.config import Settings
 from swarm_ui.extensions import db
 
 LIFETIME = timedelta(minutes=15)
@@ -70,14 +71,26 @@ def use(token: str) -> User | None:
 
 
 def startup_message(app: Flask) -> str:
-    """What whoever started the server reads: where it is, and a fresh link."""
+    """What whoever started the server reads: where it is, and a fresh link, unless people sign in with a provider."""
+    settings = app.config["SETTINGS"]
+    ready = f"Swarm UI {app.config['VERSION']} is ready at {settings.public_url}\n\n"
+    if settings.providers:
+        labels = " or ".join(provider.label for provider in settings.providers)
+        return f"{ready}  Sign in with {labels}: {settings.public_url}/login\n{_in_the_open(settings)}"
     with app.app_context():
         link = make_link()
     minutes = int(LIFETIME.total_seconds() // 60)
     return (
-        f"Swarm UI {app.config['VERSION']} is ready at {app.config['SETTINGS'].public_url}\n\n"
-        f"  Sign in: {link}\n\n"
-        f"The link works once, within {minutes} minutes. Another one: {COMMAND}\n"
+        f"{ready}  Sign in: {link}\n\nThe link works once, within {minutes} minutes. Another one: {COMMAND}\n"
+    )
+
+
+def _in_the_open(settings: Settings) -> str:
+    if not settings.reached_in_the_open:
+        return ""
+    return (
+        "\nPUBLIC_URL begins with http:// and is not this machine. Whoever is on the way can read what is sent and act for those who "
+        "are signed in.\nPut a proxy that speaks https in front, and set PUBLIC_URL to its https:// address.\n"
     )
 
 

@@ -99,6 +99,16 @@ class LoginLink(Timed, db.Model):
     used_at: Mapped[datetime | None] = mapped_column("usedAt")
 
 
+class UsedState(db.Model):
+    """A sign-in with a provider that came back: what it brought along is good for one time. `expires_at` is µs, after which the cookie says no."""
+
+    __tablename__ = "used_states"
+    __table_args__ = table(Index("ix_used_states_expiresAt", "expiresAt"))
+
+    hash: Mapped[str] = mapped_column(Hex, primary_key=True)
+    expires_at: Mapped[int] = mapped_column("expiresAt", BigInteger)
+
+
 class SpaceVersion(db.Model):
     """Grows with every change of an owner's data: pages that poll get 304 until it does."""
 

@@ -155,13 +155,12 @@ def _find(email: str | None) -> User | None:
 
 def clean_email(text: str) -> str:
     """As it is stored; raises ValueError on what is no address."""
-    email = text.strip().lower()
+    email = text.strip()
+    # Before it is lower-cased: the Kelvin sign becomes a plain "k", and with it somebody else's address.
+    if not email.isascii():
+        raise ValueError(f"{text!r} is not an e-mail address")
+    email = email.lower()
     name, at, host = email.rpartition("@")
-    if (
-        not (at and name and host)
-        or not email.isascii()
-        or len(email) > 255
-        or any(c.isspace() for c in email)
-    ):
+    if not (at and name and host) or len(email) > 255 or any(c.isspace() for c in email):
         raise ValueError(f"{text!r} is not an e-mail address")
     return email

@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user, logout_user
 
 from swarm_ui.access import local_path, public
-from swarm_ui.accounts import entry, people, sessions, throttle
+from swarm_ui.accounts import entry, people, providers, sessions, throttle
 from swarm_ui.accounts.entry import LinkState
 from swarm_ui.audit import Actor, record
 from swarm_ui.extensions import db
@@ -18,13 +18,14 @@ GONE = {LinkState.UNKNOWN: 404, LinkState.USED: 410, LinkState.EXPIRED: 410}
 @bp.get("/login")
 @public
 def login() -> ResponseReturnValue:
-    """How to get in. The page that was wanted is remembered for the link, which is opened in the same browser."""
+    """How to get in: a button for each provider, or the one-time link, for which the page that was wanted is remembered in this browser."""
     wanted = local_path(request.args.get("next"))
     if current_user.is_authenticated:
         return redirect(wanted)
     if request.args.get("next"):
         session["next"] = wanted
-    return _private(page("accounts/login.html", wanted=request.args.get("next") and wanted))
+    wanted_page = wanted if request.args.get("next") else None
+    return _private(page("accounts/login.html", wanted=wanted_page, providers=providers.configured()))
 
 
 @bp.get("/login/<token>")

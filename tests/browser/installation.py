@@ -37,13 +37,13 @@ def until(truth: Callable[[], Any], what: str, seconds: float = 20) -> Any:
 
 
 @contextmanager
-def database_beside(url: str | None) -> Iterator[dict[str, str]]:
+def database_beside(url: str | None, what: str = "browser") -> Iterator[dict[str, str]]:
     """The variable that names the server's database: SQLite's file, or one beside TEST_DATABASE_URL, which the other tests empty."""
     if not url:
         yield {}
         return
     given = make_url(url).set(drivername="mysql+pymysql")
-    name = f"{given.database}_browser"
+    name = f"{given.database}_{what}"
     engine = create_engine(given, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.execute(text(f"DROP DATABASE IF EXISTS `{name}`"))
@@ -150,7 +150,7 @@ class Installation:
         try:
             assert process.stdout is not None
             # It says so before it answers; what comes early waits in the socket's queue.
-            links = (re.search(r"http\S+/login/\S+", line) for line in process.stdout)
+            links = (re.search(r"http\S+/login(?:/\S+)?", line) for line in process.stdout)
             said = next(filter(None, links), None)
             assert said, f"the server did not start:\n{log.read_text()}"
             self.first_link = said[0]

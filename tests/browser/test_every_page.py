@@ -99,6 +99,7 @@ FULL = {
     "spaces": "/spaces",
     "people": "/admin",
     "person": "/admin/people/{guest}",
+    "how one signs in": "/login/connect",
     "patterns": "/patterns",
 }
 EMPTY = {"overview": "/", "members": "/settings/members", "spaces": "/spaces", "audit trail": "/settings/audit", "tasks": "/tasks", "alerts": "/alerts", "metrics": "/metrics"}
