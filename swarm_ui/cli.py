@@ -1,4 +1,4 @@
-"""Commands: flask worker | project | ingest | seed | check-db | token | login-link."""
+"""Commands: flask secrets | worker | project | ingest | seed | check-db | token | login-link."""
 
 from flask import Flask
 
@@ -9,7 +9,8 @@ def init_app(app: Flask) -> None:
     from swarm_ui.accounts import commands as accounts
     from swarm_ui.ingest import commands as ingest
     from swarm_ui.sample import commands as sample
+    from swarm_ui.sealed import commands as sealed
     from swarm_ui.worker import commands as worker
 
-    for feature in (accounts, dbcheck, ingest, sample, worker):
+    for feature in (accounts, dbcheck, ingest, sample, sealed, worker):
         feature.init_app(app)
