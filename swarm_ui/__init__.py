@@ -89,12 +89,14 @@ def _add_features(app: Flask) -> None:
     from swarm_ui.api import ops
     from swarm_ui.api import views as api
     from swarm_ui.ingest import views as ingest
+    from swarm_ui.integrations import views as integrations
     from swarm_ui.metrics import views as metrics
     from swarm_ui.overview import views as overview
+    from swarm_ui.space import views as space
     from swarm_ui.tasks import views as tasks
     from swarm_ui.workflows import views as workflows
 
-    for feature in (overview, agents, tasks, workflows, alerts, metrics, accounts, api, ingest, ops):
+    for feature in (overview, agents, tasks, workflows, alerts, metrics, accounts, integrations, space, api, ingest, ops):
         app.register_blueprint(feature.bp)
     cli.init_app(app)
 

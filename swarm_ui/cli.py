@@ -1,4 +1,4 @@
-"""Commands: flask secrets | worker | project | ingest | seed | check-db | token | login-link."""
+"""Commands: flask space | secrets | worker | project | ingest | seed | check-db | token | login-link."""
 
 from flask import Flask
 
@@ -10,7 +10,8 @@ def init_app(app: Flask) -> None:
     from swarm_ui.ingest import commands as ingest
     from swarm_ui.sample import commands as sample
     from swarm_ui.sealed import commands as sealed
+    from swarm_ui.space import commands as space
     from swarm_ui.worker import commands as worker
 
-    for feature in (accounts, dbcheck, ingest, sample, sealed, worker):
+    for feature in (accounts, dbcheck, ingest, sample, sealed, space, worker):
         feature.init_app(app)

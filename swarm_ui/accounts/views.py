@@ -12,13 +12,14 @@ from swarm_ui.accounts.models import ApiKey
 from swarm_ui.accounts.queries import (
     database_facts,
     has_sample,
-    listed_integrations,
     listed_keys,
     worker_facts,
 )
 from swarm_ui.audit import Actor, columns_of, record
 from swarm_ui.errors import Refused
 from swarm_ui.extensions import db
+from swarm_ui.integrations.queries import frameworks
+from swarm_ui.integrations.snippets import SNIPPETS
 from swarm_ui.web import done, page, parse
 
 bp = Blueprint("accounts", __name__)
@@ -123,7 +124,8 @@ def _settings_page(
         typed=typed or {"name": "", "scopes": ["ingest"]},
         problems=problems or {},
         may_manage_keys=may("editor"),
-        integrations=db.session.scalars(listed_integrations()).all(),
+        frameworks=frameworks(),
+        snippets=SNIPPETS,
         sample=has_sample(),
         database=database_facts() if admin else None,
         worker=worker_facts() if admin else None,
