@@ -8,6 +8,7 @@ from swarm_ui.accounts import sessions
 from swarm_ui.accounts.models import ApiKey, BrowserSession, Membership, User
 from swarm_ui.agents.models import Agent
 from swarm_ui.alerts.models import Alert
+from swarm_ui.audit import AuditEvent
 from swarm_ui.extensions import db
 from swarm_ui.ingest.models import Span
 from swarm_ui.integrations.models import Integration
@@ -147,3 +148,8 @@ def api_key(owner, **fields) -> ApiKey:
     number = next(_count)
     fields = {"name": f"key {number}", "hash": f"{number:064x}", "prefix": "swk_test", "scopes": ["ingest"]} | fields
     return _add(ApiKey(id=_id(), user_id=owner.id, creator_id=owner.id, **fields))
+
+
+def audit_event(owner, **fields) -> AuditEvent:
+    fields = {"actor": "Somebody", "via": "page", "action": "key.create", "subject": "a key", "after": {"name": "a key"}} | fields
+    return _add(AuditEvent(id=_id(), user_id=owner.id, **fields))
