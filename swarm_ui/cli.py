@@ -1,4 +1,4 @@
-"""Commands: flask worker | project | ingest | seed | check-db | token | user | login-link."""
+"""Commands: flask secrets | worker | project | ingest | seed | check-db | token | user | login-link."""
 
 from flask import Flask
 
@@ -10,7 +10,8 @@ def init_app(app: Flask) -> None:
     from swarm_ui.admin import commands as admin
     from swarm_ui.ingest import commands as ingest
     from swarm_ui.sample import commands as sample
+    from swarm_ui.sealed import commands as sealed
     from swarm_ui.worker import commands as worker
 
-    for feature in (accounts, admin, dbcheck, ingest, sample, worker):
+    for feature in (accounts, admin, dbcheck, ingest, sample, sealed, worker):
         feature.init_app(app)

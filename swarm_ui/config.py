@@ -57,6 +57,8 @@ class Settings:
     session_idle: int
     session_lifetime: int
     secret_key: str = field(repr=False)
+    # Empty where they lie in DATA_DIR/secret_keys, and may grow there while the server runs.
+    secret_keys: tuple[str, ...] = field(repr=False)
 
     @property
     def loopback_only(self) -> bool:
@@ -202,6 +204,15 @@ def _secret(text: str) -> str:
     return text
 
 
+def _secret_ring(text: str) -> tuple[str, ...]:
+    keys = tuple(key.strip() for key in text.split(",") if key.strip())
+    if any(len(key) < 32 for key in keys) or not keys:
+        raise BadValue("holds a key that is too short; accepted: keys of at least 32 random characters, separated by commas")
+    if len(set(keys)) < len(keys):
+        raise BadValue("holds the same key twice")
+    return keys
+
+
 SETTINGS: tuple[Setting, ...] = (
     Setting("HOST", "127.0.0.1", "Address to listen on.", _host, "127.0.0.1"),
     Setting("PORT", "8000", "Port to listen on.", _whole(1, 65535), 8000),
@@ -303,6 +314,14 @@ SETTINGS: tuple[Setting, ...] = (
         "Signs sessions and links; at least 32 random characters. Set it when several machines share a database.",
         _secret,
     ),
+    Setting(
+        "SECRET_KEYS",
+        "made once, kept in DATA_DIR/secret_keys",
+        "Encrypt stored secrets such as keys of model providers: keys of at least 32 random characters, separated by commas. The first encrypts, "
+        "all decrypt. Set it when several machines share a database.",
+        _secret_ring,
+        (),
+    ),
 )
 
 
@@ -316,6 +335,8 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     values["storage_url"] = values["storage_url"] or f"file://{data_dir / 'storage'}"
     values["log_format"] = values["log_format"] or ("text" if sys.stderr.isatty() else "json")
     values["secret_key"] = values["secret_key"] or _kept_secret(data_dir / "secret_key")
+    if not values["secret_keys"]:
+        _kept_secret(data_dir / "secret_keys")
     return Settings(**values)
 
 
@@ -332,7 +353,7 @@ def _value(row: Setting, environ: Mapping[str, str]) -> Any:
 
 def _shown(row: Setting, text: str) -> str:
     """The value as the message repeats it; never one that can hold a password."""
-    return "the value" if row.name in ("SECRET_KEY", "DATABASE_URL") else repr(text[:100])
+    return "the value" if row.name in ("SECRET_KEY", "SECRET_KEYS", "DATABASE_URL") else repr(text[:100])
 
 
 def _make_directory(path: Path) -> None:
@@ -360,6 +381,17 @@ def _address(host: str, port: int) -> str:
     return f"http://{host}:{port}"
 
 
+def read_secret_keys(path: Path) -> tuple[str, ...]:
+    """The keys in the file, a line each, first the one that encrypts."""
+    try:
+        lines = tuple(line.strip() for line in path.read_text(encoding="ascii").splitlines() if line.strip())
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"SECRET_KEYS: {str(path)!r} cannot be read ({type(error).__name__}); mend the file") from None
+    if not lines or any(len(line) < 32 for line in lines):
+        raise ConfigError(f"SECRET_KEYS: {str(path)!r} holds no key, or one that is too short; put it back from a backup")
+    return lines
+
+
 def _kept_secret(path: Path) -> str:
     """The key in the file, made by whichever process comes first; the lock keeps a second one waiting for it."""
     try:
@@ -379,5 +411,5 @@ def _kept_secret(path: Path) -> str:
             return key
     except OSError as error:
         raise ConfigError(
-            f"SECRET_KEY: {str(path)!r} cannot be used ({error.strerror}); set SECRET_KEY or mend the file"
+            f"{path.name.upper()}: {str(path)!r} cannot be used ({error.strerror}); set {path.name.upper()} or mend the file"
         ) from None

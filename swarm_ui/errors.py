@@ -7,6 +7,7 @@ from flask import Flask, Response, current_app, g, render_template, request
 from sqlalchemy.exc import InterfaceError, OperationalError
 from werkzeug.exceptions import HTTPException
 
+from swarm_ui.crypto import SecretError
 from swarm_ui.jsontext import dump_bytes
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ class Refused(Exception):
 
 def init_app(app: Flask) -> None:
     app.register_error_handler(Refused, _refused)
+    app.register_error_handler(SecretError, _sealed)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _unexpected)
 
@@ -42,6 +44,11 @@ def _refused(error: Refused) -> Response:
     if error.retry_after is not None:
         response.headers["Retry-After"] = str(error.retry_after)
     return response
+
+
+def _sealed(error: SecretError) -> Response:
+    log.error("a stored secret cannot be opened", extra={"path": request.path, "reason": str(error)})
+    return _shaped(500, str(error))
 
 
 def _http(error: HTTPException) -> Response:

@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy import Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from swarm_ui.crypto import Secret
 from swarm_ui.extensions import db
 from swarm_ui.orm import Id, Json, LongText, Timed, Words, table
 from swarm_ui.tenancy import Owned
@@ -32,7 +33,8 @@ class LlmProvider(Timed, Owned, db.Model):
     name: Mapped[str] = mapped_column(String(255))
     provider: Mapped[str] = mapped_column(Words("openai", "anthropic", "ollama", "custom"))
     model: Mapped[str | None] = mapped_column(String(255))
-    api_key: Mapped[str | None] = mapped_column("apiKey", LongText)
+    # Sealed: see crypto.seal and crypto.unseal.
+    api_key: Mapped[str | None] = mapped_column("apiKey", Secret)
     base_url: Mapped[str | None] = mapped_column("baseUrl", LongText)
     active: Mapped[bool] = mapped_column(default=True)
     is_default: Mapped[bool] = mapped_column("isDefault", default=False)
