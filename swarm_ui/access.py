@@ -34,6 +34,9 @@ class KeyHolder:
     scopes: frozenset[str]
     creator_id: int | None = None
     name: str = ""
+    # What its ids are derived from, see accounts/models.py; and the work under way on it, which lets nothing in.
+    space: int = 0
+    space_work: str | None = None
 
 
 _find_key: Callable[[str], KeyHolder | None] = lambda presented: None  # noqa: E731
@@ -77,6 +80,12 @@ def personal(view: V) -> V:
     """About the person who is signed in, whatever their role in the space that they look at."""
     view.needs = ROLES[0]  # type: ignore[attr-defined]
     view.personal = True  # type: ignore[attr-defined]
+    return view
+
+
+def while_worked_on(view: V) -> V:
+    """Possible also while the space is being erased or imported: it changes nothing in it."""
+    view.while_worked_on = True  # type: ignore[attr-defined]
     return view
 
 
@@ -148,6 +157,8 @@ def _wall() -> Response | None:
     g.actor = Actor(current_user.id, current_user.name, "api" if speaks_json else "page")
     g.owner_id = current_user.owner_id
     if changes:
+        if not any(getattr(view, mark, False) for mark in ("personal", "administration", "while_worked_on")):
+            refuse_work(current_user.space_work)
         _begin_writing()
     bind_owner(db.session, g.owner_id)
     return None
@@ -177,6 +188,14 @@ def _or_more(role: str) -> str:
     return "its owner" if role == ROLES[-1] else f"at least {'an' if role[0] in 'aeio' else 'a'} {role}"
 
 
+def refuse_work(kind: str | None) -> None:
+    """Raises Refused where this work is under way on the space. What waits for an import is welcome later; what goes into an erasure is not."""
+    if kind == "erase":
+        raise Refused(409, "This space is being erased: it takes no data, and nothing in it can be changed.")
+    if kind == "import":
+        raise Refused(503, "An archive is being imported into this space. Try again later.", retry_after=30)
+
+
 def _begin_writing() -> None:
     """SQLite has to know before the first read that a transaction will write. Only who may change something gets this far."""
     db.session.rollback()
@@ -194,9 +213,12 @@ def _enter_by_key(scope: str, view: Callable[..., Any]) -> None:
         raise Refused(403, f"This API key has no scope '{scope}'.")
     if not ranks(KEY_ROLE, getattr(view, "needs", ROLES[0] if scope != "write" else ROLES[-1])):
         raise Refused(403, "No API key may do this: it takes the owner of the space, in a browser.")
+    if scope == "ingest" or request.method not in SAFE_METHODS:
+        refuse_work(holder.space_work)
     g.key = holder
     g.actor = Actor(holder.creator_id, holder.name or "API key", "api", holder.key_id)
     g.owner_id = holder.owner_id
+    g.space = holder.space
     bind_owner(db.session, holder.owner_id)
 
 

@@ -1,9 +1,12 @@
 """Large payloads: bytes under a key, in a local folder or in S3. What is stored is found again by its URL alone."""
 
+import itertools
 import os
 import re
+import shutil
 import tempfile
 import threading
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -33,6 +36,15 @@ class Storage(Protocol):
         """Nothing happens when there is nothing."""
 
     def exists(self, url: str) -> bool: ...
+
+    def url_of(self, key: str) -> str:
+        """The URL that `put` gives for this key."""
+
+    def size_of(self, prefix: str, most: int) -> tuple[int, int, bool]:
+        """(objects, bytes, whether that is all) below a prefix that ends in a slash; counting stops after `most` objects."""
+
+    def delete_all(self, prefix: str, most: int) -> int:
+        """Deletes up to `most` objects below a prefix that ends in a slash, known to anybody or not; how many."""
 
 
 def storage_for(settings: Settings) -> Storage:
@@ -99,6 +111,36 @@ class Folder:
 
     def exists(self, url: str) -> bool:
         return self._path(url).is_file()
+
+    def url_of(self, key: str) -> str:
+        return f"file:{_checked(key)}"
+
+    def size_of(self, prefix: str, most: int) -> tuple[int, int, bool]:
+        number = size = 0
+        for path in self._below(prefix):
+            if number >= most:
+                return number, size, False
+            try:
+                size += path.stat().st_size
+            except OSError:  # gone meanwhile
+                continue
+            number += 1
+        return number, size, True
+
+    def delete_all(self, prefix: str, most: int) -> int:
+        found = list(itertools.islice(self._below(prefix), most))
+        try:
+            for path in found:
+                path.unlink(missing_ok=True)
+            if len(found) < most:
+                shutil.rmtree(self.root / _checked(prefix.rstrip("/")), ignore_errors=True)
+        except OSError as error:
+            raise StorageError(f"cannot delete below {self.root / prefix}: {error.strerror}") from error
+        return len(found)
+
+    def _below(self, prefix: str) -> Iterator[Path]:
+        for folder, _folders, names in os.walk(self.root / _checked(prefix.rstrip("/"))):
+            yield from (Path(folder, name) for name in names)
 
     def _path(self, url: str) -> Path:
         scheme, _, key = url.partition(":")
@@ -169,6 +211,41 @@ class Bucket:
         except NotStored:
             return False
         return True
+
+    def url_of(self, key: str) -> str:
+        return f"s3://{self.bucket}/{self.base}{_checked(key)}"
+
+    def size_of(self, prefix: str, most: int) -> tuple[int, int, bool]:
+        number = size = 0
+        for _name, length in self._below(prefix):
+            if number >= most:
+                return number, size, False
+            number, size = number + 1, size + length
+        return number, size, True
+
+    def delete_all(self, prefix: str, most: int) -> int:
+        found = [name for name, _length in itertools.islice(self._below(prefix), most)]
+        for name in found:  # one by one: not every service of this kind knows how to delete several
+            self._call("delete_object", name.removeprefix(self.base))
+        return len(found)
+
+    def _below(self, prefix: str) -> Iterator[tuple[str, int]]:
+        """(whole name, size), a thousand a request."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        start, more = self.base + _checked(prefix.rstrip("/")) + "/", {}
+        while True:
+            try:
+                with self._making:
+                    client = self._client
+                answer = client.list_objects_v2(Bucket=self.bucket, Prefix=start, **more)
+            except (BotoCoreError, ClientError) as error:
+                raise StorageError(f"S3 cannot list {start}: {error}") from error
+            for item in answer.get("Contents", ()):
+                yield item["Key"], int(item["Size"])
+            if not answer.get("IsTruncated"):
+                return
+            more = {"ContinuationToken": answer["NextContinuationToken"]}
 
     def _key(self, url: str) -> str:
         start = f"s3://{self.bucket}/{self.base}"

@@ -47,6 +47,7 @@ SHARED_TABLES = {
     "failed_attempts": "counted before anybody is signed in",
     "login_links": "read before anybody is signed in",
     "space_versions": "a counter by owner, asked for by owner in live.py",
+    "space_works": "outlives the space: the record that it was erased; read by the worker for all owners",
     "workers": "processes of the installation",
 }
 # module: why it may read the rows of all owners. The reasons stand in the code too.

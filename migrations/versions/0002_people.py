@@ -98,10 +98,36 @@ def upgrade():
         sa.UniqueConstraint("userId", "agentId", "number", name="uq_agent_revisions_userId_agentId_number"),
         **TABLE,
     )
+    op.create_table(
+        "space_works",
+        sa.Column("id", ascii_text(36), nullable=False),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("ownerId", sa.Integer(), nullable=False),
+        sa.Column("space", sa.String(length=255), nullable=False),
+        sa.Column("actorId", sa.Integer(), nullable=True),
+        sa.Column("actor", sa.String(length=255), nullable=False),
+        sa.Column("planned", JSON, nullable=False),
+        sa.Column("done", JSON, nullable=False),
+        sa.Column("archive", ascii_text(64), nullable=True),
+        sa.Column("lines", sa.BigInteger(), nullable=False),
+        sa.Column("leaseOwner", ascii_text(36), nullable=True),
+        sa.Column("leaseUntil", sa.BigInteger(), nullable=True),
+        sa.Column("error", sa.Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb"), nullable=True),
+        sa.Column("finishedAt", TIME, nullable=True),
+        sa.Column("createdAt", TIME, nullable=False),
+        sa.Column("updatedAt", TIME, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_space_works"),
+        **TABLE,
+    )
+    op.create_index("ix_space_works_ownerId_finishedAt", "space_works", ["ownerId", "finishedAt"])
+    op.create_index("ix_space_works_finishedAt_createdAt", "space_works", ["finishedAt", "createdAt"])
+    # An owner's blocks are found without looking at all of them.
+    op.create_index("ix_payload_blocks_userId_id", "payload_blocks", ["userId", "id"])
 
 
 def downgrade():
-    for table in ("agent_revisions", "audit_events", "failed_attempts", "browser_sessions"):
+    op.drop_index("ix_payload_blocks_userId_id", "payload_blocks")
+    for table in ("space_works", "agent_revisions", "audit_events", "failed_attempts", "browser_sessions"):
         op.drop_table(table)
     for table, columns in ADDED.items():
         for column in columns:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Select, Update, and_, bindparam, or_, select, update
+from sqlalchemy import Select, Update, and_, bindparam, func, or_, select, update
 from sqlalchemy.orm import aliased
 
 from swarm_ui import clock, ids
@@ -14,6 +14,7 @@ from swarm_ui.access import KEY_ROLE, KeyHolder, key_finder
 from swarm_ui.accounts import last_use, throttle
 from swarm_ui.accounts.models import ApiKey, Membership, User
 from swarm_ui.extensions import db
+from swarm_ui.space.models import SpaceWork
 
 SCOPES = {
     "ingest": "send traces, logs and metrics",
@@ -65,12 +66,15 @@ _KEY = (
         ApiKey.scopes,
         ApiKey.expires_at,
         ApiKey.last_used_at,
+        func.coalesce(Owner.space_key, Owner.id),
+        SpaceWork.kind,
     )
     .join(Owner, Owner.id == ApiKey.user_id)
     .join(Creator, Creator.id == ApiKey.creator_id)
     .outerjoin(
         Membership, and_(Membership.owner_id == ApiKey.user_id, Membership.member_id == ApiKey.creator_id)
     )
+    .outerjoin(SpaceWork, and_(SpaceWork.owner_id == ApiKey.user_id, SpaceWork.finished_at.is_(None)))
     .where(
         ApiKey.hash == bindparam("hash"),
         ApiKey.revoked_at.is_(None),
@@ -94,13 +98,13 @@ def find(presented: str) -> KeyHolder | None:
         throttle.check("key")
         throttle.failed("key")
         return None
-    key_id, owner_id, creator_id, name, scopes, expires_at, last_used_at = row
+    key_id, owner_id, creator_id, name, scopes, expires_at, last_used_at, space, work = row
     now = clock.now()
     if expires_at and expires_at <= now:
         return None
     if last_used_at is None or last_used_at <= now - _NOTED_EVERY:
         last_use.note_afterwards(*use_of(key_id, owner_id, now))
-    return KeyHolder(key_id, owner_id, frozenset(scopes), creator_id, name)
+    return KeyHolder(key_id, owner_id, frozenset(scopes), creator_id, name, space, work)
 
 
 def use_of(key_id: str, owner_id: int, now: datetime) -> tuple[Select[Any], Update]:

@@ -1,5 +1,6 @@
 """People, whose spaces they may enter, the browsers they are signed in with, and the keys that programs use."""
 
+import secrets
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +10,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 from swarm_ui.extensions import db
 from swarm_ui.orm import Ascii, Hex, Id, Json, LongText, Timed, Words, table
 from swarm_ui.tenancy import Owned
+
+
+def new_space_key() -> int:
+    return secrets.randbits(63)
 
 
 class User(Timed, db.Model):
@@ -24,7 +29,7 @@ class User(Timed, db.Model):
     # {"theme": "dark", "timeZone": "Europe/Berlin", "keyboard": false}; what is not there is as usual.
     preferences: Mapped[dict[str, Any] | None] = mapped_column(Json)
     # What the ids of everything in this person's space are derived from: it goes along when the space is moved. None means `id`.
-    space_key: Mapped[int | None] = mapped_column("spaceKey", BigInteger)
+    space_key: Mapped[int | None] = mapped_column("spaceKey", BigInteger, default=new_space_key)
     # Somebody who is disabled enters nowhere, and neither do the keys that they made.
     disabled_at: Mapped[datetime | None] = mapped_column("disabledAt")
 

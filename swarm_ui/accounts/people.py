@@ -15,6 +15,7 @@ from swarm_ui.accounts import sessions
 from swarm_ui.accounts.models import BrowserSession, Membership, User
 from swarm_ui.audit import Actor, record
 from swarm_ui.extensions import db, login_manager
+from swarm_ui.space.models import SpaceWork
 
 # Sessions are not tied to an address or a browser's version: laptops travel, browsers update.
 login_manager.session_protection = None
@@ -36,11 +37,13 @@ _PERSON = (
         Owner.name,
         Owner.email,
         Membership.role,
+        SpaceWork.kind,
     )
     .select_from(BrowserSession)
     .join(User, User.id == BrowserSession.member_id)
     .join(Owner, Owner.id == BrowserSession.owner_id)
     .outerjoin(Membership, and_(Membership.owner_id == Owner.id, Membership.member_id == User.id))
+    .outerjoin(SpaceWork, and_(SpaceWork.owner_id == Owner.id, SpaceWork.finished_at.is_(None)))
     .where(BrowserSession.hash == bindparam("hash"), User.disabled_at.is_(None))
 )
 
@@ -64,6 +67,8 @@ class Person:
     has_fresh: bool = False
     # The space that this session showed until the person's place in it ended: they are in their own now, and are to be told.
     lost_space: str | None = None
+    # "erase" or "import" while that is under way on the space shown.
+    space_work: str | None = None
 
     is_authenticated: Literal[True] = True
     is_active: Literal[True] = True
@@ -84,7 +89,7 @@ def load(token: str) -> Person | None:
     if row is None:
         return None
     (
-        hash_, session_id, seen_at, created_at, has_fresh, person_id, name, email, role, preferences, owner_id, owner_name, owner_email, member_as,
+        hash_, session_id, seen_at, created_at, has_fresh, person_id, name, email, role, preferences, owner_id, owner_name, owner_email, member_as, space_work,
     ) = row  # fmt: skip
     now = clock.now()
     if not sessions.goes_on(seen_at, created_at, now):
@@ -97,7 +102,7 @@ def load(token: str) -> Person | None:
         sessions.fall_back(hash_, person_id)
     return Person(
         person_id, called(name, email), email, role, owner_id, space, space_role, token, session_id,
-        preferences or {}, bool(has_fresh), lost,
+        preferences or {}, bool(has_fresh), lost, None if lost else space_work,
     )  # fmt: skip
 
 

@@ -13,10 +13,12 @@ from sqlalchemy import Engine
 
 from swarm_ui.accounts import spaces
 from swarm_ui.accounts.commands import prepared
+from swarm_ui.errors import Refused
 from swarm_ui.extensions import db
 from swarm_ui.formatting import plural
 from swarm_ui.ingest.append import Appended, append_logs, append_points, append_spans
 from swarm_ui.ingest.files import File
+from swarm_ui.ingest.gate import switched_off, take_out
 from swarm_ui.projection import summaries
 from swarm_ui.projection.project import Done, Projector
 from swarm_ui.rawsql import Busy
@@ -60,6 +62,8 @@ def ingest(files: tuple[Path, ...], email: str | None) -> None:
             try:
                 for signal, batch in file.batches():
                     loading.add(signal, batch.records)
+            except Refused as refusal:
+                raise click.ClickException(refusal.message) from None
             except (Busy, StorageError) as error:
                 raise click.ClickException(f"{path}: could not be stored: {error}") from None
             if file.problems:
@@ -67,6 +71,8 @@ def ingest(files: tuple[Path, ...], email: str | None) -> None:
     loading.finish()
     counts = ", ".join(plural(loading.counted[signal], word) for signal, word in WORDS.items())
     click.echo(f"{counts} read, {loading.new:,} of them new; {plural(len(loading.traces), 'trace')} changed.")
+    for reason, times in loading.unwanted.most_common():
+        click.echo(f"{times:,} left out: {reason}", err=True)
     for path, problems in bad:
         more = f" (and {len(problems) - 5} more)" if len(problems) > 5 else ""
         click.echo(f"{path}: {'; '.join(problems[:5])}{more}", err=True)
@@ -84,11 +90,14 @@ class _Loading:
         self.counted: Counter[str] = Counter()
         self.new = 0
         self.traces: set[str] = set()
+        self.unwanted: Counter[str] = Counter()
         self._waiting: set[str] = set()
         self._done = Done()
 
     def add(self, signal: str, records: list[Any]) -> None:
         self.counted[signal] += len(records)
+        records, unwanted = take_out(records, switched_off(self.engine, self.owner_id))
+        self.unwanted.update(unwanted)
         for start in range(0, len(records), RECORDS_AT_ONCE):
             appended = APPEND[signal](self.engine, self.owner_id, records[start : start + RECORDS_AT_ONCE])
             self.new += appended.new

@@ -16,8 +16,35 @@ def _storage() -> Storage:
 
 def put(owner_id: int, packed: bytes) -> str:
     """The URL under which `fetch` finds it. Raises StorageError: then nothing may be acknowledged."""
-    name = blake2b(packed, digest_size=20).hexdigest()
-    return _storage().put(f"payloads/{owner_id}/{name[:2]}/{name}", packed)
+    return _storage().put(_key(owner_id, name_of(packed)), packed)
+
+
+def name_of(packed: bytes) -> str:
+    return blake2b(packed, digest_size=20).hexdigest()
+
+
+def _key(owner_id: int, name: str) -> str:
+    return f"{folder_of(owner_id)}{name[:2]}/{name}"
+
+
+def folder_of(owner_id: int) -> str:
+    """All of an owner's files lie below it."""
+    return f"payloads/{owner_id}/"
+
+
+def url_of(owner_id: int, name: str) -> str:
+    """Where the owner's file of this name lies, or would lie."""
+    return _storage().url_of(_key(owner_id, name))
+
+
+def size_of(owner_id: int, most: int) -> tuple[int, int, bool]:
+    """(files, bytes, whether that is all)."""
+    return _storage().size_of(folder_of(owner_id), most)
+
+
+def delete_all(owner_id: int, most: int) -> int:
+    """Deletes up to `most` files of the owner; how many."""
+    return _storage().delete_all(folder_of(owner_id), most)
 
 
 def fetch(url: str) -> bytes | None:

@@ -105,6 +105,7 @@ class PayloadBlock(OwnedInBulk, db.Model):
     """Payloads of spans that arrived together; see `ingest/payload.py`."""
 
     __tablename__ = "payload_blocks"
+    __table_args__ = table(Index("ix_payload_blocks_userId_id", "userId", "id"))
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=False)
     body: Mapped[bytes] = mapped_column(Payload)

@@ -20,6 +20,7 @@ from swarm_ui.projection import summaries
 from swarm_ui.projection.leases import mark_again
 from swarm_ui.projection.project import Projector
 from swarm_ui.rawsql import Busy, retrying, transaction
+from swarm_ui.space import erasure
 from swarm_ui.worker.doorbell import Doorbell
 
 log = logging.getLogger(__name__)
@@ -27,6 +28,7 @@ IDLE_SECONDS = 1.0
 SEEN_EVERY_US = 5_000_000
 SUMMARIES_EVERY_US = 2_000_000
 SWEEP_EVERY_US = 30_000_000
+ERASE_EVERY_US = 1_000_000
 
 
 def main(app: Flask) -> None:
@@ -53,7 +55,8 @@ class Worker:
         self.agents: set[tuple[int, str]] = set()
         self.workflows: set[tuple[int, str]] = set()
         self._going = True
-        self._seen_at = self._summed_at = self._swept_at = 0
+        self._erasing = False
+        self._seen_at = self._summed_at = self._swept_at = self._erased_at = 0
 
     def stop(self, _signal: int | None = None, _frame: FrameType | None = None) -> None:
         self._going = False
@@ -91,7 +94,21 @@ class Worker:
         if now - self._swept_at >= SWEEP_EVERY_US:
             self.sweep()
             self._swept_at = now
-        return done.traces > 0
+        return self._erase(now) or done.traces > 0
+
+    def _erase(self, now: int) -> bool:
+        """Half a second's part of the erasures, so that others' runs do not wait for long; true while rows of one are left."""
+        if now - self._erased_at < ERASE_EVERY_US and not self._erasing:
+            return False
+        self._erased_at = now
+        try:
+            self._erasing = erasure.work_on(self.engine, self.id)
+        except Busy:
+            raise
+        except Exception:
+            log.exception("an erasure could not go on, the worker tries again")
+            self._erasing = False
+        return self._erasing
 
     def summarise(self) -> None:
         summaries.refresh(self.engine, self.agents, self.workflows)

@@ -1,0 +1,47 @@
+"""What a space takes at this moment: nothing while it is erased or imported, and nothing of a framework that was switched off.
+
+Asked once a request, after its body has arrived: a change holds from the next request on, in every process.
+"""
+
+from typing import Any
+
+from sqlalchemy import Engine
+
+from swarm_ui.access import refuse_work
+from swarm_ui.ingest.facts import framework_of
+from swarm_ui.ingest.values import named
+from swarm_ui.rawsql import transaction
+
+_STATE = (
+    "SELECT framework,NULL FROM integrations WHERE userId=? AND active=0 "
+    "UNION ALL SELECT NULL,kind FROM space_works WHERE ownerId=? AND finishedAt IS NULL"
+)
+
+
+def switched_off(engine: Engine, owner_id: int) -> frozenset[str]:
+    """Frameworks whose data is refused. Raises Refused where the space takes no data at all."""
+    with transaction(engine, writes=False) as raw:
+        found = raw.rows(_STATE, (owner_id, owner_id))
+    if not found:
+        return frozenset()
+    for _framework, kind in found:
+        refuse_work(kind)
+    return frozenset(framework for framework, _kind in found)
+
+
+def take_out(records: list[Any], off: frozenset[str]) -> tuple[list[Any], list[str]]:
+    """(records that may come in, why each of the others may not)."""
+    if not off:
+        return records, []
+    frameworks: dict[str, str] = {}
+    kept, refused = [], []
+    for record in records:
+        scope = record.scope[0]
+        framework = frameworks.get(scope)
+        if framework is None:
+            framework = frameworks[scope] = framework_of(named(scope))
+        if framework in off:
+            refused.append(f"the integration '{framework}' is switched off in this space (Settings, Integrations)")
+        else:
+            kept.append(record)
+    return kept, refused
