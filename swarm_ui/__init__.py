@@ -90,17 +90,19 @@ def _add_features(app: Flask) -> None:
     from swarm_ui.api import ops
     from swarm_ui.api import views as api
     from swarm_ui.ingest import views as ingest
+    from swarm_ui.integrations import views as integrations
     from swarm_ui.members import views as members
     from swarm_ui.metrics import views as metrics
     from swarm_ui.overview import views as overview
     from swarm_ui.settings import views as settings
+    from swarm_ui.space import views as space
     from swarm_ui.spaces import views as spaces
     from swarm_ui.tasks import views as tasks
     from swarm_ui.trail import views as trail
     from swarm_ui.workflows import views as workflows
 
     pages = (overview, agents, tasks, workflows, alerts, metrics)
-    people = (accounts, spaces, settings, members, trail, admin)
+    people = (accounts, spaces, settings, integrations, space, members, trail, admin)
     for feature in (*pages, *people, api, ingest, ops):
         app.register_blueprint(feature.bp)
     cli.init_app(app)

@@ -96,7 +96,7 @@ def build(make, owner, word: str = "zanzibar") -> dict[str, str]:
     make.metric(owner, task, agents[1], model=f"{word}-model", estimated_cost=0.5)
     make.history(owner, task)
     alert = make.alert(owner, title=f"{word} failed", related_agent_id=agents[1].id, related_task_id=task.id)
-    make.integration(owner, framework=f"{word}chain")
+    integration = make.integration(owner, framework=f"{word}chain")
     key = make.api_key(owner, name=f"{word} key")
     make.event(owner, subject=f"{word} key", after={"name": word})
     member, host = make.user(name=f"{word} member"), make.user(name=f"{word} host")
@@ -107,6 +107,7 @@ def build(make, owner, word: str = "zanzibar") -> dict[str, str]:
         "agent_id": agents[1].id, "workflow_id": workflow.id, "task_id": task.id, "span_id": span.span_id, "key": span.span_id,
         "message_id": message.id, "log_id": log.id, "alert_id": alert.id, "key_id": key.id, "part": "input",
         "member_id": str(member.id), "owner_id": str(host.id), "session_id": session.id,
+        "integration_id": integration.id,
     }  # fmt: skip
 
 

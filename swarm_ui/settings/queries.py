@@ -11,13 +11,11 @@ from swarm_ui.accounts.models import ApiKey, User
 from swarm_ui.agents.models import Agent
 from swarm_ui.dbcheck import server_of
 from swarm_ui.extensions import db
-from swarm_ui.integrations.models import Integration
 from swarm_ui.worker.models import WorkerSeen
 from swarm_ui.workflows.models import Workflow
 
 ALIVE_US = 15_000_000
 MOST_KEYS = 200
-MOST_INTEGRATIONS = 100
 
 Creator = aliased(User)
 
@@ -29,14 +27,6 @@ def listed_keys() -> Select[ApiKey, str | None, str | None]:
         .join(Creator, Creator.id == ApiKey.creator_id)
         .order_by(ApiKey.revoked_at.is_not(None), ApiKey.created_at.desc(), ApiKey.id)
         .limit(MOST_KEYS)
-    )
-
-
-def listed_integrations() -> Select[Integration]:
-    return (
-        select(Integration)
-        .order_by(Integration.last_seen_at.is_(None), Integration.last_seen_at.desc(), Integration.id)
-        .limit(MOST_INTEGRATIONS)
     )
 
 

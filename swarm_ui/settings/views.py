@@ -13,12 +13,13 @@ from swarm_ui.accounts.models import ApiKey, User
 from swarm_ui.audit import columns_of, record
 from swarm_ui.errors import Refused
 from swarm_ui.extensions import db
+from swarm_ui.integrations.queries import frameworks
+from swarm_ui.integrations.snippets import SNIPPETS
 from swarm_ui.settings.browsers import browser_of
 from swarm_ui.settings.forms import EXPIRES, KeyForm, ProfileForm, zones
 from swarm_ui.settings.queries import (
     database_facts,
     has_sample,
-    listed_integrations,
     listed_keys,
     worker_facts,
 )
@@ -137,7 +138,8 @@ def integrations() -> ResponseReturnValue:
     """Who sends data, how to, and the sample."""
     return page(
         "settings/integrations.html",
-        integrations=db.session.scalars(listed_integrations()).all(),
+        frameworks=frameworks(),
+        snippets=SNIPPETS,
         sample=has_sample(),
         public_url=current_app.config["SETTINGS"].public_url,
     )

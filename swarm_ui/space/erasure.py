@@ -73,6 +73,12 @@ def records(limit: int = 100) -> Any:
     return select(SpaceWork).where(SpaceWork.kind == "erase").order_by(SpaceWork.created_at.desc()).limit(limit)
 
 
+def last_of(owner_id: int, since: datetime) -> Any:
+    """The erasure of this space that ended last, if it did so lately."""
+    mine = (SpaceWork.owner_id == owner_id, SpaceWork.kind == "erase", SpaceWork.finished_at > since)
+    return select(SpaceWork).where(*mine).order_by(SpaceWork.finished_at.desc()).limit(1)
+
+
 def counts(connection: Connection, owner_id: int) -> dict[str, int]:
     """Rows of the space by table, those that there are."""
     found = {}
