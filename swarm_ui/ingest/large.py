@@ -1,5 +1,6 @@
 """Payloads too large for a row lie in object storage, under the hash of their content: written before the commit that names them."""
 
+from collections.abc import Callable
 from hashlib import blake2b
 
 from flask import current_app
@@ -49,7 +50,17 @@ def delete_all(owner_id: int, most: int) -> int:
 
 def fetch(url: str) -> bytes | None:
     """None where it is gone or cannot be reached; a page then shows the rest."""
-    try:
-        return _storage().get(url)
-    except StorageError:
-        return None
+    return fetcher()(url)
+
+
+def fetcher() -> Callable[[str], bytes | None]:
+    """`fetch` for later, when the application is not at hand any more."""
+    storage = _storage()
+
+    def from_storage(url: str) -> bytes | None:
+        try:
+            return storage.get(url)
+        except StorageError:
+            return None
+
+    return from_storage

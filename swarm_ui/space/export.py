@@ -27,10 +27,14 @@ _PIECE = 64 * 1024
 
 
 def packed(engine: Engine, owner_id: int, progress: Callable[[int], None] | None = None) -> Iterator[bytes]:
-    """The archive, gzipped, in pieces to send. Reads files of object storage through the running application."""
+    """The archive, gzipped, in pieces to send."""
+    return _packed(lines(engine, owner_id, progress))
+
+
+def _packed(found: Iterator[bytes]) -> Iterator[bytes]:
     packer = zlib.compressobj(6, wbits=31)
     waiting = bytearray()
-    for line in lines(engine, owner_id, progress):
+    for line in found:
         waiting += packer.compress(line)
         if len(waiting) >= _PIECE:
             yield bytes(waiting)
@@ -39,7 +43,13 @@ def packed(engine: Engine, owner_id: int, progress: Callable[[int], None] | None
 
 
 def lines(engine: Engine, owner_id: int, progress: Callable[[int], None] | None = None) -> Iterator[bytes]:
-    """The archive's lines; the last one tells that it is whole. `progress` hears the number of rows."""
+    """The archive's lines; the last one tells that it is whole. `progress` hears the number of rows. Called inside an application, read anywhere."""
+    return _lines(engine, owner_id, progress, large.fetcher())
+
+
+def _lines(
+    engine: Engine, owner_id: int, progress: Callable[[int], None] | None, fetch: Callable[[str], bytes | None]
+) -> Iterator[bytes]:
     digest = sha256()
     rows: Counter[str] = Counter()
     files: dict[str, str] = {}
@@ -61,7 +71,7 @@ def lines(engine: Engine, owner_id: int, progress: Callable[[int], None] | None 
                 if progress:
                     progress(len(found))
     for name, url in files.items():
-        content = large.fetch(url)
+        content = fetch(url)
         if content is None:
             missing.append(name)
         else:
@@ -103,47 +113,49 @@ def _portions(connection: Connection, table: Table, owner_id: int) -> Iterator[l
 
 
 def _header(connection: Connection, owner_id: int) -> dict[str, Any]:
-    owner = connection.execute(select(User.name, User.email, User.space_key).where(User.id == owner_id)).one()
+    name, email, key = connection.execute(select(User.name, User.email, User.space_key).where(User.id == owner_id)).one()
     return {
         "format": archive.FORMAT,
         "version": archive.VERSION,
         "product": VERSION,
         "exportedAt": archive.written(clock.now()),
         "space": {
-            "key": str(owner.space_key if owner.space_key is not None else owner_id),  # 63 bits are too many for some readers
-            "name": owner.name,
-            "email": owner.email,
+            "key": str(owner_id if key is None else key),  # 63 bits are too many for some readers
+            "name": name,
+            "email": email,
             "ownerId": owner_id,
         },
     }
 
 
-def _members(connection: Connection, owner_id: int) -> list[Any]:
+def _members(connection: Connection, owner_id: int) -> list[tuple[int, str]]:
+    """(person, role)."""
     statement = select(Membership.member_id, Membership.role).where(Membership.owner_id == owner_id)
-    return list(connection.execute(statement.order_by(Membership.member_id)))
+    return [(member, role) for member, role in connection.execute(statement.order_by(Membership.member_id))]
 
 
-def _as_members(members: list[Any]) -> Iterator[dict[str, Any]]:
-    for member in members:
-        yield {"member": {"id": member.member_id, "role": member.role}}
+def _as_members(members: list[tuple[int, str]]) -> Iterator[dict[str, Any]]:
+    for member, role in members:
+        yield {"member": {"id": member, "role": role}}
 
 
-def _people(connection: Connection, owner_id: int, members: list[Any]) -> Iterator[dict[str, Any]]:
-    named = {owner_id, *(member.member_id for member in members)}
+def _people(connection: Connection, owner_id: int, members: list[tuple[int, str]]) -> Iterator[dict[str, Any]]:
+    named = {owner_id, *(member for member, _role in members)}
     for table in owned_tables():
         for column in archive.columns_of(table):
             if archive.names_people(column):
                 distinct = select(column).distinct().where(table.c.userId == owner_id, column.is_not(None))
                 named.update(connection.scalars(distinct))
     columns = (User.id, User.name, User.email, User.created_at, User.open_id)
-    for person in connection.execute(select(*columns).where(User.id.in_(sorted(named))).order_by(User.id)):
+    statement = select(*columns).where(User.id.in_(sorted(named))).order_by(User.id)
+    for number, name, email, created_at, open_id in connection.execute(statement):
         yield {
             "person": {
-                "id": person.id,
-                "name": person.name,
-                "email": person.email,
-                "createdAt": archive.written(person.created_at),
-                "identity": archive.identity_of(person.open_id),
+                "id": number,
+                "name": name,
+                "email": email,
+                "createdAt": archive.written(created_at),
+                "identity": archive.identity_of(open_id),
             }
         }
 

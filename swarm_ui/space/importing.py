@@ -279,8 +279,8 @@ def _people_here(engine: Engine, owner_id: int, checked: Checked) -> dict[int, i
     here: dict[int, int] = {int(checked.header["space"]["ownerId"]): owner_id}
     with engine.connect() as connection:
         known = connection.execute(select(User.id, User.created_at, User.open_id)).all()
-    by_identity = {archive.identity_of(user.open_id): user.id for user in known if user.open_id}
-    accounts = {(user.id, archive.written(user.created_at)): user.id for user in known}
+    by_identity = {archive.identity_of(open_id): user_id for user_id, _created, open_id in known if open_id}
+    accounts = {(user_id, archive.written(created_at)): user_id for user_id, created_at, _open_id in known}
     for number, person in checked.people.items():
         found = by_identity.get(person.get("identity")) or accounts.get((number, person.get("createdAt")))
         if found is not None:

@@ -3,7 +3,7 @@
 import threading
 from datetime import timedelta
 
-from flask import Blueprint, Response, current_app, g, request, stream_with_context, url_for
+from flask import Blueprint, Response, current_app, g, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from sqlalchemy import select
@@ -41,9 +41,7 @@ def download() -> ResponseReturnValue:
     try:
         record("space.export", g.owner_id, current_user.space_name)
         db.session.commit()
-        response = Response(
-            stream_with_context(export.packed(db.engine, g.owner_id)), mimetype="application/gzip", direct_passthrough=True
-        )
+        response = Response(export.packed(db.engine, g.owner_id), mimetype="application/gzip")
         response.call_on_close(_exports.release)
     except BaseException:
         _exports.release()
