@@ -34,8 +34,7 @@ class KeyHolder:
     scopes: frozenset[str]
     creator_id: int | None = None
     name: str = ""
-    # What its ids are derived from, see accounts/models.py; and the work under way on it, which lets nothing in.
-    space: int = 0
+    # "erase" or "import" while that is under way on the space: it lets nothing in.
     space_work: str | None = None
 
 
@@ -218,7 +217,6 @@ def _enter_by_key(scope: str, view: Callable[..., Any]) -> None:
     g.key = holder
     g.actor = Actor(holder.creator_id, holder.name or "API key", "api", holder.key_id)
     g.owner_id = holder.owner_id
-    g.space = holder.space
     bind_owner(db.session, holder.owner_id)
 
 

@@ -34,24 +34,24 @@ def new(at_us: int) -> str:
     return _encode(min(max(at_us // 1_000_000, 0), _SECONDS_LIMIT) << 65 | secrets.randbits(65))
 
 
-def derived(at_us: int, owner_id: int, trace_id: str, of: str, role: str) -> str:
+def derived(at_us: int, space: int, trace_id: str, of: str, role: str) -> str:
     """The id that the row with this role for `of` (a span, a log record) always gets. Rows of one trace lie together within their quarter
     of an hour, so that writing a run touches few pages of an index."""
     bucket = at_us // 1_024_000_000
     if not 0 <= bucket < 1 << 25:
         bucket = 0 if bucket < 0 else (1 << 25) - 1
-    rest = _hash(f"{owner_id}\x1f{trace_id}\x1f{of}\x1f{role}") >> 83
+    rest = _hash(f"{space}\x1f{trace_id}\x1f{of}\x1f{role}") >> 83
     pairs = _PAIRS
     return (
-        f"{_place(bucket, owner_id, trace_id)}{pairs[rest >> 35]}{pairs[rest >> 25 & 1023]}{pairs[rest >> 15 & 1023]}"
+        f"{_place(bucket, space, trace_id)}{pairs[rest >> 35]}{pairs[rest >> 25 & 1023]}{pairs[rest >> 15 & 1023]}"
         f"{pairs[rest >> 5 & 1023]}{_ALPHABET[rest & 31]}"
     )
 
 
 @lru_cache(maxsize=1_024)
-def _place(bucket: int, owner_id: int, trace_id: str) -> str:
+def _place(bucket: int, space: int, trace_id: str) -> str:
     """The first 11 characters of a derived id, which the rows of a trace share: 25 bits of time and 30 of the trace."""
-    return _encode(bucket << 75 | _hash(f"{owner_id}\x1f{trace_id}") >> 98 << 45)[:11]
+    return _encode(bucket << 75 | _hash(f"{space}\x1f{trace_id}") >> 98 << 45)[:11]
 
 
 @lru_cache(maxsize=4_096)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Select, Update, and_, bindparam, func, or_, select, update
+from sqlalchemy import Select, Update, and_, bindparam, or_, select, update
 from sqlalchemy.orm import aliased
 
 from swarm_ui import clock, ids
@@ -66,7 +66,6 @@ _KEY = (
         ApiKey.scopes,
         ApiKey.expires_at,
         ApiKey.last_used_at,
-        func.coalesce(Owner.space_key, Owner.id),
         SpaceWork.kind,
     )
     .join(Owner, Owner.id == ApiKey.user_id)
@@ -98,13 +97,13 @@ def find(presented: str) -> KeyHolder | None:
         throttle.check("key")
         throttle.failed("key")
         return None
-    key_id, owner_id, creator_id, name, scopes, expires_at, last_used_at, space, work = row
+    key_id, owner_id, creator_id, name, scopes, expires_at, last_used_at, work = row
     now = clock.now()
     if expires_at and expires_at <= now:
         return None
     if last_used_at is None or last_used_at <= now - _NOTED_EVERY:
         last_use.note_afterwards(*use_of(key_id, owner_id, now))
-    return KeyHolder(key_id, owner_id, frozenset(scopes), creator_id, name, space, work)
+    return KeyHolder(key_id, owner_id, frozenset(scopes), creator_id, name, work)
 
 
 def use_of(key_id: str, owner_id: int, now: datetime) -> tuple[Select[Any], Update]:

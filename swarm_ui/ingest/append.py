@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from swarm_ui import clock
 from swarm_ui.ingest import large, payload
 from swarm_ui.ingest.facts import Facts, content_hash, document_of, facts_of, more_json
-from swarm_ui.ingest.identity import agent_id_of, task_id_of
+from swarm_ui.ingest.identity import agent_id_of, space_of, task_id_of
 from swarm_ui.ingest.loose import loose_log
 from swarm_ui.ingest.otlp import LogEntry, Point, SpanRecord
 from swarm_ui.jsontext import clean_text, dump_bytes, dumps
@@ -54,18 +54,27 @@ def append_spans(
     records: list[SpanRecord],
     arrived_at: int | None = None,
     due_at: int | None = None,
+    space: int | None = None,
 ) -> Appended:
     """Commits these spans. `arrived_at` (µs) is now unless given. Raises Busy or StorageError: then nothing was stored.
+
+    `space` is the key of the owner's space where the caller knows it; else it is looked up.
 
     Workers leave the traces alone until `due_at`: who gives it projects them until then.
     """
     arrived_at = clock.now_us() if arrived_at is None else arrived_at
     due_at = arrived_at if due_at is None else due_at
+    space = _space_of(engine, owner_id) if space is None else space
     with one_at_a_time:
-        prepared = _prepare(owner_id, records, arrived_at)
+        prepared = _prepare(owner_id, space, records, arrived_at)
     if not prepared.rows:
         return Appended()
     return retrying(lambda: _store_spans(engine, owner_id, prepared, due_at))
+
+
+def _space_of(engine: Engine, owner_id: int) -> int:
+    with transaction(engine, writes=False) as raw:
+        return space_of(raw, owner_id)
 
 
 @dataclass(slots=True)
@@ -78,7 +87,7 @@ class _Prepared:
     resources: dict[str, dict[str, Any]]
 
 
-def _prepare(owner_id: int, records: list[SpanRecord], arrived_at: int) -> _Prepared:
+def _prepare(owner_id: int, space: int, records: list[SpanRecord], arrived_at: int) -> _Prepared:
     resources: dict[str, dict[str, Any]] = {}
     rows: dict[str, tuple[Any, ...]] = {}
     links: set[tuple[int, str, str]] = set()
@@ -107,9 +116,9 @@ def _prepare(owner_id: int, records: list[SpanRecord], arrived_at: int) -> _Prep
             packed = blocks.add(document)
         task_id = task_ids.get(facts.trace_id)
         if task_id is None:
-            task_id = task_ids[facts.trace_id] = task_id_of(owner_id, facts.trace_id)
+            task_id = task_ids[facts.trace_id] = task_id_of(space, facts.trace_id)
         rows[key] = (
-            owner_id, facts.trace_id, facts.span_id, facts.parent_id, task_id, _named_agent(owner_id, facts), facts.kind, facts.name, facts.status,
+            owner_id, facts.trace_id, facts.span_id, facts.parent_id, task_id, _named_agent(space, facts), facts.kind, facts.name, facts.status,
             facts.started_at, facts.ended_at, facts.provider, facts.model, facts.input_tokens, facts.output_tokens,
             facts.cached_tokens, facts.cost, facts.error_type, facts.error_message, facts.scope, more_json(facts), packed, found,
             arrived_at,
@@ -123,11 +132,11 @@ def _pack_large(owner_id: int, document: bytes) -> bytes:
     return payload.stored_at(large.put(owner_id, packed)) if len(packed) > payload.LARGEST_INLINE else packed
 
 
-def _named_agent(owner_id: int, facts: Facts) -> str | None:
+def _named_agent(space: int, facts: Facts) -> str | None:
     """The agent that a span names itself; the projection has the last word, and mostly this one."""
     more = facts.more
     name = more.get("ag")
-    return agent_id_of(owner_id, more.get("svc", ""), name) if name and "gen" not in more else None
+    return agent_id_of(space, more.get("svc", ""), name) if name and "gen" not in more else None
 
 
 def _store_spans(engine: Engine, owner_id: int, prepared: _Prepared, due_at: int) -> Appended:
@@ -221,10 +230,12 @@ def append_logs(
     entries: list[LogEntry],
     arrived_at: int | None = None,
     due_at: int | None = None,
+    space: int | None = None,
 ) -> Appended:
     """Commits these log records. Those with a trace wait for its projection; the others become execution logs at once."""
     arrived_at = clock.now_us() if arrived_at is None else arrived_at
     due_at = arrived_at if due_at is None else due_at
+    space = _space_of(engine, owner_id) if space is None else space
     rows: dict[tuple[str, str], tuple[Any, ...]] = {}
     loose: dict[str, tuple[Any, ...]] = {}
     for entry in entries:
@@ -246,7 +257,7 @@ def append_logs(
             clean_text(entry.event_name, 255) or None, service, scope, packed, arrived_at,
         )  # fmt: skip
         if not entry.trace_id:
-            loose[found] = loose_log(owner_id, found, entry, entry.at or arrived_at, arrived_at)
+            loose[found] = loose_log(owner_id, space, found, entry, entry.at or arrived_at, arrived_at)
     if not rows:
         return Appended()
     ordered = [rows[key] for key in sorted(rows)]
@@ -292,9 +303,13 @@ def _store_logs(
 
 
 def append_points(
-    engine: Engine, owner_id: int, points: list[Point], arrived_at: int | None = None
+    engine: Engine,
+    owner_id: int,
+    points: list[Point],
+    arrived_at: int | None = None,
+    space: int | None = None,
 ) -> Appended:
-    """Commits the newest point of each series. They are shown as what the client reports, and added to nothing."""
+    """Commits the newest point of each series. They are shown as what the client reports, and added to nothing; no id hangs on `space`."""
     arrived_at = clock.now_us() if arrived_at is None else arrived_at
     newest: dict[str, Point] = {}
     for point in points:

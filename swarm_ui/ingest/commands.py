@@ -18,7 +18,7 @@ from swarm_ui.extensions import db
 from swarm_ui.formatting import plural
 from swarm_ui.ingest.append import Appended, append_logs, append_points, append_spans
 from swarm_ui.ingest.files import File
-from swarm_ui.ingest.gate import switched_off, take_out
+from swarm_ui.ingest.gate import look, take_out
 from swarm_ui.projection import summaries
 from swarm_ui.projection.project import Done, Projector
 from swarm_ui.rawsql import Busy
@@ -96,10 +96,13 @@ class _Loading:
 
     def add(self, signal: str, records: list[Any]) -> None:
         self.counted[signal] += len(records)
-        records, unwanted = take_out(records, switched_off(self.engine, self.owner_id))
+        gate = look(self.engine, self.owner_id)
+        records, unwanted = take_out(records, gate.off)
         self.unwanted.update(unwanted)
         for start in range(0, len(records), RECORDS_AT_ONCE):
-            appended = APPEND[signal](self.engine, self.owner_id, records[start : start + RECORDS_AT_ONCE])
+            appended = APPEND[signal](
+                self.engine, self.owner_id, records[start : start + RECORDS_AT_ONCE], space=gate.space
+            )
             self.new += appended.new
             self._waiting.update(appended.traces)
         if len(self._waiting) >= TRACES_AT_ONCE:

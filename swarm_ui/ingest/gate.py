@@ -3,6 +3,7 @@
 Asked once a request, after its body has arrived: a change holds from the next request on, in every process.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Engine
@@ -13,20 +14,28 @@ from swarm_ui.ingest.values import named
 from swarm_ui.rawsql import transaction
 
 _STATE = (
-    "SELECT framework,NULL FROM integrations WHERE userId=? AND active=0 "
-    "UNION ALL SELECT NULL,kind FROM space_works WHERE ownerId=? AND finishedAt IS NULL"
+    "SELECT NULL,NULL,COALESCE(spaceKey,id) FROM users WHERE id=? "
+    "UNION ALL SELECT framework,NULL,NULL FROM integrations WHERE userId=? AND active=0 "
+    "UNION ALL SELECT NULL,kind,NULL FROM space_works WHERE ownerId=? AND finishedAt IS NULL"
 )
 
 
-def switched_off(engine: Engine, owner_id: int) -> frozenset[str]:
-    """Frameworks whose data is refused. Raises Refused where the space takes no data at all."""
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """`space` is the key that ids are derived from; `off` are the frameworks whose data is refused."""
+
+    space: int
+    off: frozenset[str] = frozenset()
+
+
+def look(engine: Engine, owner_id: int) -> Gate:
+    """Raises Refused where the space takes no data at all."""
     with transaction(engine, writes=False) as raw:
-        found = raw.rows(_STATE, (owner_id, owner_id))
-    if not found:
-        return frozenset()
-    for _framework, kind in found:
+        found = raw.rows(_STATE, (owner_id, owner_id, owner_id))
+    for _framework, kind, _space in found:
         refuse_work(kind)
-    return frozenset(framework for framework, _kind in found)
+    space = next((space for _framework, _kind, space in found if space is not None), owner_id)
+    return Gate(space, frozenset(framework for framework, _kind, _space in found if framework is not None))
 
 
 def take_out(records: list[Any], off: frozenset[str]) -> tuple[list[Any], list[str]]:

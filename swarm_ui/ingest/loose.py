@@ -48,11 +48,11 @@ def message_of(event_name: str | None, body: Any) -> str:
     return clean_text(said or "(empty)", _LONGEST_MESSAGE)
 
 
-def log_id(owner_id: int, trace_id: str, found: str, at: int) -> str:
-    return ids.derived(at, owner_id, trace_id, found, "log record")
+def log_id(space: int, trace_id: str, found: str, at: int) -> str:
+    return ids.derived(at, space, trace_id, found, "log record")
 
 
-def loose_log(owner_id: int, found: str, entry: Any, at: int, arrived_at: int) -> tuple[Any, ...]:
+def loose_log(owner_id: int, space: int, found: str, entry: Any, at: int, arrived_at: int) -> tuple[Any, ...]:
     """A row of execution_logs for a record without a trace."""
     details = {
         "service": entry.resource.get("service.name"), "scope": entry.scope[0] or None, "event": entry.event_name or None,
@@ -60,7 +60,7 @@ def loose_log(owner_id: int, found: str, entry: Any, at: int, arrived_at: int) -
     }  # fmt: skip
     arrived = database_text(arrived_at)
     return (
-        log_id(owner_id, "", found, at), owner_id, None, None, event_type_of(entry.severity, entry.event_name, entry.body),
+        log_id(space, "", found, at), owner_id, None, None, event_type_of(entry.severity, entry.event_name, entry.body),
         level_of(entry.severity), message_of(entry.event_name, entry.body),
         dumps({key: value for key, value in details.items() if value}), database_text(at), entry.span_id, arrived, arrived,
     )  # fmt: skip

@@ -21,7 +21,7 @@ from swarm_ui.errors import Refused
 from swarm_ui.extensions import db
 from swarm_ui.ingest import otlp
 from swarm_ui.ingest.append import Appended, append_logs, append_points, append_spans, one_at_a_time
-from swarm_ui.ingest.gate import switched_off, take_out
+from swarm_ui.ingest.gate import look, take_out
 from swarm_ui.jsontext import dump_bytes
 from swarm_ui.rawsql import Busy
 from swarm_ui.storage import StorageError
@@ -74,8 +74,9 @@ def _export(
         telemetry.count_rejected(signal, "unreadable", 1)
         raise Refused(400, f"This is no OTLP {signal} request: {error}.") from error
     try:
-        records, unwanted = take_out(batch.records, switched_off(db.engine, g.owner_id))
-        appended = append(db.engine, g.owner_id, records)
+        gate = look(db.engine, g.owner_id)
+        records, unwanted = take_out(batch.records, gate.off)
+        appended = append(db.engine, g.owner_id, records, space=gate.space)
     except (Busy, StorageError) as error:
         log.warning("not stored", extra={"signal": signal, "reason": str(error)[:200]})
         raise Refused(503, "The data could not be stored now. Send it again.", retry_after=2) from error

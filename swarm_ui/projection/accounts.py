@@ -26,7 +26,7 @@ def total_of(node: Node) -> int | None:
 
 
 def metrics(
-    owner_id: int,
+    space: int,
     task_id: str,
     workflow_id: str | None,
     by_time: list[Node],
@@ -48,7 +48,7 @@ def metrics(
         counted = node.counts
         agent = node.invocation.agent if node.invocation else None
         rows.append((
-            ids.derived(node.started_at, owner_id, node.trace_id, node.span_id, "metric"),
+            ids.derived(node.started_at, space, node.trace_id, node.span_id, "metric"),
             agent_ids[agent] if agent else None, task_id, (node.ended_at - node.started_at) // 1000,
             total_of(node) if counted else None, cost, not node.failed, node.started_at, node.span_id, node.provider,
             node.model, node.input_tokens if counted else None, node.output_tokens if counted else None,

@@ -106,7 +106,7 @@ class Plan:
     arrived_at: int
     agents: dict[str, dict[str, Any]]
     workflow: dict[str, Any] | None
-    integrations: set[tuple[str, str]]
+    integrations: dict[str, tuple[str, str]]
     old_workflows: set[str | None]
     # Tasks whose traces are no run any more.
     ended: list[str]
@@ -162,7 +162,7 @@ def plan_run(
         arrived_at=run.task["lastProgressAt"] if run else 0,
         agents=run.agents if run else {},
         workflow=run.workflow if run else None,
-        integrations=run.integrations if run else set(),
+        integrations=run.integrations if run else {},
         ended=[] if run else task.removed,
         old_workflows=_workflows_of(raw, owner_id, old_task_ids) - {workflow_id},
         alerts=run.alerts if run else [],

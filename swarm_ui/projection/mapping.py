@@ -55,11 +55,12 @@ class Run:
     alerts: list[dict[str, Any]]
     history: dict[str, Any] | None
     workflow: dict[str, Any] | None
-    integrations: set[tuple[str, str]] = field(default_factory=set)
+    # (framework, version) by id.
+    integrations: dict[str, tuple[str, str]] = field(default_factory=dict)
 
 
 def interpret(
-    owner_id: int,
+    space: int,
     task_id: str,
     nodes: list[Node],
     log_facts: list[LogFact],
@@ -70,7 +71,7 @@ def interpret(
     timeout: int,
     sample: bool = False,
 ) -> Run | None:
-    """None where there is no run: only steps that set something up. `now` and `timeout` are µs."""
+    """None where there is no run: only steps that set something up. `now` and `timeout` are µs, `space` the key that ids are derived from."""
     if _only_set_up(nodes):
         return None
     ordered = plant(nodes)
@@ -84,16 +85,16 @@ def interpret(
     title = _title(ordered, root, invocations)
     service = root.more.get("svc", "")
     services = _services(invocations, exchanges)
-    agent_ids = {agent: agent_id_of(owner_id, services[agent], agent) for agent in services}
-    workflow = _workflow(owner_id, service, title, ordered, invocations, sample)
+    agent_ids = {agent: agent_id_of(space, services[agent], agent) for agent in services}
+    workflow = _workflow(space, service, title, ordered, invocations, sample)
     workflow_id = workflow["id"] if workflow else None
 
-    metrics, costs = accounts.metrics(owner_id, task_id, workflow_id, by_time, agent_ids, price)
+    metrics, costs = accounts.metrics(space, task_id, workflow_id, by_time, agent_ids, price)
     over = verdict.status != "running"
     contributions = accounts.contributions(
         task_id, by_time, invocations, exchanges, agent_ids, costs, over=over
     )
-    logs = story.logs(owner_id, task_id, by_time, invocations, exchanges, verdict, agent_ids, log_facts, root)
+    logs = story.logs(space, task_id, by_time, invocations, exchanges, verdict, agent_ids, log_facts, root)
     task = _task(
         task_id,
         workflow_id,
@@ -110,7 +111,7 @@ def interpret(
     )
     task["graph"] = graph_of(invocations, exchanges, agent_ids)
     history = (
-        _history(owner_id, task, exchanges, workflow_id)
+        _history(space, task, exchanges, workflow_id)
         if verdict.status in ("completed", "failed", "timeout")
         else None
     )
@@ -122,13 +123,13 @@ def interpret(
         },
         agents=_agents(agent_ids, services, sample),
         contributions=contributions,
-        messages=[_message(owner_id, task_id, exchange, agent_ids) for exchange in exchanges],
+        messages=[_message(space, task_id, exchange, agent_ids) for exchange in exchanges],
         logs=logs,
         metrics=metrics,
-        alerts=[] if verdict.imported else story.alerts(owner_id, task, verdict, agent_ids, title),
+        alerts=[] if verdict.imported else story.alerts(space, task, verdict, agent_ids, title),
         history=history,
         workflow=workflow,
-        integrations=_integrations(ordered),
+        integrations=_integrations(space, ordered),
     )
 
 
@@ -183,12 +184,12 @@ def _title(ordered: list[Node], root: Node, invocations: list[Invocation]) -> st
 
 
 def _workflow(
-    owner_id: int, service: str, title: str, ordered: list[Node], invocations: list[Invocation], sample: bool
+    space: int, service: str, title: str, ordered: list[Node], invocations: list[Invocation], sample: bool
 ) -> dict[str, Any] | None:
     if not invocations and not any(node.kind == "workflow" for node in ordered):
         return None
     return {
-        "id": workflow_id_of(owner_id, service, title),
+        "id": workflow_id_of(space, service, title),
         "name": title,
         "serviceName": service,
         "origin": "sample" if sample else "discovered",
@@ -206,9 +207,10 @@ def _agents(agent_ids: dict[str, str], services: dict[str, str], sample: bool) -
     }
 
 
-def _integrations(ordered: list[Node]) -> set[tuple[str, str]]:
+def _integrations(space: int, ordered: list[Node]) -> dict[str, tuple[str, str]]:
     seen = {(node.more["fw"], node.scope or "") for node in ordered if "fw" in node.more}
-    return {(framework, clean_text(scope.rpartition("@")[2], 64)) for framework, scope in seen if framework}
+    named = {(framework, clean_text(scope.rpartition("@")[2], 64)) for framework, scope in seen if framework}
+    return {ids.stable(space, framework, version, "integration"): (framework, version) for framework, version in named}
 
 
 def _task(
@@ -273,13 +275,13 @@ def _task(
     }
 
 
-def _message(owner_id: int, task_id: str, exchange: Exchange, agent_ids: dict[str, str]) -> tuple[Any, ...]:
+def _message(space: int, task_id: str, exchange: Exchange, agent_ids: dict[str, str]) -> tuple[Any, ...]:
     """Columns: id, taskId, senderId, recipientId, messageType, content, metadata, at, spanId."""
     details = exchange.details
     if details and exchange.kind == "broadcast" and "to" in details:
         details = details | {"to": [agent_ids[name] for name in details["to"]]}
     return (
-        ids.derived(exchange.at, owner_id, exchange.node.trace_id, exchange.node.span_id, exchange.role),
+        ids.derived(exchange.at, space, exchange.node.trace_id, exchange.node.span_id, exchange.role),
         task_id,
         agent_ids[exchange.sender],
         agent_ids[exchange.recipient] if exchange.recipient else None,
@@ -308,11 +310,11 @@ def _clipped(content: dict[str, Any] | None) -> dict[str, Any] | None:
 
 
 def _history(
-    owner_id: int, task: dict[str, Any], exchanges: list[Exchange], workflow_id: str | None
+    space: int, task: dict[str, Any], exchanges: list[Exchange], workflow_id: str | None
 ) -> dict[str, Any]:
     started_at = task["startedAt"]
     return {
-        "id": ids.stable(owner_id, task["id"], "history"),
+        "id": ids.stable(space, task["id"], "history"),
         "taskId": task["id"],
         "workflowId": workflow_id,
         "input": task["input"],

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from swarm_ui import clock
-from swarm_ui.ingest.identity import task_id_of
+from swarm_ui.ingest.identity import space_of, task_id_of
 from swarm_ui.orm import database_text
 from swarm_ui.projection import read
 from swarm_ui.projection.diff import Change, Plan, plan_run
@@ -139,16 +139,17 @@ class Projector:
             facts = read.read_facts(raw, owner_id, traces)
             logs = read.read_logs(raw, owner_id, traces)
             before = read.stored_tasks(raw, owner_id, traces)
+            space = space_of(raw, owner_id)
             for group in groups:
                 started = clock.now_us()
                 present = [trace for trace in group.traces if trace in facts.by_trace]
                 nodes = [node for trace in present for node in facts.by_trace[trace]]
-                task_id = task_id_of(owner_id, min(present) if present else group.mark.trace_id)
+                task_id = task_id_of(space, min(present) if present else group.mark.trace_id)
                 old = sorted({before[trace] for trace in group.traces if trace in before})
                 run = None
                 if nodes:
                     run = interpret(
-                        owner_id,
+                        space,
                         task_id,
                         nodes,
                         [fact for trace in group.traces for fact in logs.get(trace, ())],
@@ -160,7 +161,7 @@ class Projector:
                     )
                 spans = _span_changes(nodes, task_id, run, owner_id)
                 changed = [trace for trace in group.traces if before.get(trace) != task_id]
-                owned = [(trace, task_id_of(owner_id, trace)) for trace in changed] if run else []
+                owned = [(trace, task_id_of(space, trace)) for trace in changed] if run else []
                 shared = group.shared - {task_id}
                 plan = plan_run(raw, owner_id, run, task_id, old, spans, owned, shared)
                 if run and task_id not in old and len(plan) + len(nodes) > ROWS_A_TRANSACTION // 2:

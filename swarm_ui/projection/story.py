@@ -15,7 +15,7 @@ from swarm_ui.projection.verdict import Verdict
 
 
 def logs(
-    owner_id: int,
+    space: int,
     task_id: str,
     by_time: list[Node],
     invocations: list[Invocation],
@@ -38,7 +38,7 @@ def logs(
         at: int,
         details: Any = None,
     ) -> None:
-        row_id = ids.derived(at, owner_id, node.trace_id, node.span_id, role)
+        row_id = ids.derived(at, space, node.trace_id, node.span_id, role)
         agent_id = agent_ids.get(agent) if agent else None
         rows.append((row_id, task_id, agent_id, kind, level, message, details, at, node.span_id))
 
@@ -106,12 +106,12 @@ def logs(
         }[verdict.status]
         level = {"completed": "info", "failed": "error", "timeout": "warning"}[verdict.status]
         add(root, "verdict", None, "state_change", level, f"{word} {took}", ended)
-    rows += _records(owner_id, task_id, log_facts, by_time, agent_ids)
+    rows += _records(space, task_id, log_facts, by_time, agent_ids)
     return rows
 
 
 def _records(
-    owner_id: int, task_id: str, log_facts: list[Any], by_time: list[Node], agent_ids: dict[str, str]
+    space: int, task_id: str, log_facts: list[Any], by_time: list[Node], agent_ids: dict[str, str]
 ) -> list[tuple[Any, ...]]:
     """The log records of the run's traces, given to the agent of their span."""
     if not log_facts:
@@ -128,7 +128,7 @@ def _records(
             if value
         }
         rows.append((
-            log_id(owner_id, fact.trace_id, fact.hash, fact.at), task_id, agent_ids.get(agent) if agent else None,
+            log_id(space, fact.trace_id, fact.hash, fact.at), task_id, agent_ids.get(agent) if agent else None,
             event_type_of(fact.severity, fact.event_name, body), level_of(fact.severity), message_of(fact.event_name, body),
             details or None, fact.at, fact.span_id,
         ))  # fmt: skip
@@ -136,7 +136,7 @@ def _records(
 
 
 def alerts(
-    owner_id: int, task: dict[str, Any], verdict: Verdict, agent_ids: dict[str, str], title: str
+    space: int, task: dict[str, Any], verdict: Verdict, agent_ids: dict[str, str], title: str
 ) -> list[dict[str, Any]]:
     """One for a failed run, named after agent and step; one for a timed-out run."""
     if verdict.status == "failed":
@@ -147,7 +147,7 @@ def alerts(
         who = f"{agent}: {step}" if agent else f"{title}: {step}"
         return [
             _alert(
-                owner_id,
+                space,
                 task,
                 "agent_failure",
                 "critical",
@@ -162,7 +162,7 @@ def alerts(
         message = "Its root never ended, and nothing of it arrived any more."
         return [
             _alert(
-                owner_id,
+                space,
                 task,
                 "task_timeout",
                 "warning",
@@ -177,7 +177,7 @@ def alerts(
 
 
 def _alert(
-    owner_id: int,
+    space: int,
     task: dict[str, Any],
     kind: str,
     severity: str,
@@ -192,7 +192,7 @@ def _alert(
     ).hexdigest()
     return {
         # A run has one time-out, whatever it is called meanwhile.
-        "id": ids.stable(owner_id, task["id"], kind, "" if kind == "task_timeout" else fingerprint),
+        "id": ids.stable(space, task["id"], kind, "" if kind == "task_timeout" else fingerprint),
         "alertType": kind,
         "severity": severity,
         "title": clean_text(title, 512),

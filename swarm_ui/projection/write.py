@@ -7,7 +7,6 @@ projecting twice, late or in another order leaves the same figures. What people 
 from collections.abc import Sequence
 from typing import Any
 
-from swarm_ui import ids
 from swarm_ui.orm import database_text
 from swarm_ui.projection.diff import CONTRIBUTIONS, COUNTED, Change, Plan
 from swarm_ui.rawsql import Raw
@@ -115,9 +114,8 @@ def _register(raw: Raw, plans: list[Plan], now: str) -> None:
         frameworks: dict[str, tuple[str, str]] = {}
         arrived: dict[str, int] = {}
         for plan in members:
-            for framework, version in plan.integrations:
-                row_id = ids.stable(owner_id, framework, version, "integration")
-                frameworks[row_id] = (framework, version)
+            frameworks |= plan.integrations
+            for row_id in plan.integrations:
                 arrived[row_id] = max(plan.arrived_at, arrived.get(row_id, 0))
         rows = [
             (row_id, owner_id, *frameworks[row_id], True, now, now)

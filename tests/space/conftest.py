@@ -150,10 +150,19 @@ def left_of(owner) -> dict[str, int]:
 
 
 def work_of(owner) -> SpaceWork | None:
+    found = _fresh(select(SpaceWork).where(SpaceWork.owner_id == owner.id))
+    if found is not None:
+        db.session.expunge(found)
     db.session.rollback()
-    return db.session.scalars(select(SpaceWork).where(SpaceWork.owner_id == owner.id)).first()
+    return found
 
 
 def key_of(owner) -> int | None:
+    found = _fresh(select(User.space_key).where(User.id == owner.id))
+    db.session.rollback()  # a read that stays open would not see what comes later, and keep this session from writing
+    return found
+
+
+def _fresh(statement):
     db.session.rollback()
-    return db.session.scalar(select(User.space_key).where(User.id == owner.id))
+    return db.session.scalars(statement).first()
