@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flask import current_app
+from sqlalchemy import update
 
 from swarm_ui import clock
 from swarm_ui.accounts import entry
+from swarm_ui.extensions import db
+from swarm_ui.space.models import SpaceWork
 from tests import make
 from tests.conftest import Browser
 
@@ -128,6 +131,22 @@ def _link(scene: Scene) -> Ask:
     return Ask(path, subject=person.id, trail=person.id, actor=person.id)
 
 
+def _integration(scene: Scene, verb: str) -> Ask:
+    integration = make.integration(scene.owner, framework=f"framework {make._id()}", active=verb == "off")
+    return Ask(f"/settings/integrations/{integration.id}/{verb}", subject=integration.id)
+
+
+def _erase(scene: Scene) -> Ask:
+    """What was begun before has ended: each may begin one."""
+    with db.engine.execution_options(writes=True).begin() as connection:
+        connection.execute(update(SpaceWork).values(finished_at=clock.now()))
+    return Ask("/settings/data/erase", {"confirm": scene.owner.email}, subject=scene.owner.id)
+
+
+def _export(scene: Scene) -> Ask:
+    return Ask("/settings/data/export", subject=scene.owner.id)
+
+
 def _logout(scene: Scene) -> Ask:
     return Ask("/logout", subject=scene.actor and scene.actor.id, trail=scene.actor and scene.actor.id)
 
@@ -177,6 +196,14 @@ CHANGES: dict[tuple[str, str], Change] = {
     ),
     ("POST", "/spaces/<int(max=2147483647):owner_id>/enter"): Change("viewer", "space.enter", _enter),
     ("POST", "/spaces/<int(max=2147483647):owner_id>/leave"): Change("viewer", "member.leave", _leave),
+    ("POST", "/settings/integrations/<integration_id>/off"): Change(
+        "editor", "integration.switch_off", lambda scene: _integration(scene, "off")
+    ),
+    ("POST", "/settings/integrations/<integration_id>/on"): Change(
+        "editor", "integration.switch_on", lambda scene: _integration(scene, "on")
+    ),
+    ("POST", "/settings/data/export"): Change("owner", "space.export", _export),
+    ("POST", "/settings/data/erase"): Change("owner", "space.erase", _erase, [{}, {"confirm": "somebody else"}]),
     ("POST", "/admin/people/<int(max=2147483647):user_id>/role"): Change(
         "administration", "user.role", lambda scene: _person(scene, "/admin/people/{}/role", {"role": "admin"}), ROLE
     ),

@@ -1,6 +1,7 @@
 """The data of a space as a whole: how much it is, all of it as a file, and its end."""
 
 import threading
+import weakref
 from datetime import timedelta
 
 from flask import Blueprint, Response, current_app, g, request, url_for
@@ -42,7 +43,8 @@ def download() -> ResponseReturnValue:
         record("space.export", g.owner_id, current_user.space_name)
         db.session.commit()
         response = Response(export.packed(db.engine, g.owner_id), mimetype="application/gzip")
-        response.call_on_close(_exports.release)
+        # Once, when it was sent, broken off, or never begun.
+        response.call_on_close(weakref.finalize(response, _exports.release))
     except BaseException:
         _exports.release()
         raise

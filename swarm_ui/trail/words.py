@@ -10,8 +10,8 @@ WORDS = {
     "agent.update": "changed the agent",
     "alert.reopen": "reopened the alert",
     "alert.resolve": "resolved the alert",
-    "integration.off": "switched off the integration",
-    "integration.on": "switched on the integration",
+    "integration.switch_off": "switched off the integration",
+    "integration.switch_on": "switched on the integration",
     "key.create": "made the key",
     "key.revoke": "revoked the key",
     "login_link.make": "made a sign-in link for",
@@ -22,11 +22,15 @@ WORDS = {
     "profile.update": "changed the profile",
     "sample.load": "loaded the sample swarm",
     "sample.remove": "removed the sample swarm",
+    "secrets.rotate": "encrypted the stored secrets with a new key,",
     "session.begin": "signed in",
     "session.end": "signed out or ended a session",
     "session.end_all": "ended all sessions of",
     "session.end_others": "ended the other sessions",
     "space.enter": "entered the space",
+    "space.erase": "began to erase the space",
+    "space.export": "exported the space",
+    "space.import": "imported an archive into the space",
     "space.leave": "went out of the space",
     "space.look": "looked into the space as administrator",
     "user.disable": "disabled",
@@ -35,7 +39,7 @@ WORDS = {
 }
 # Where the subject is who acted, naming it would say it twice.
 ABOUT_ONESELF = {
-    "member.leave", "profile.update", "session.begin", "session.end_others", "space.enter", "space.leave", "space.look",
+    "member.leave", "profile.update", "session.begin", "session.end_others", "space.enter", "space.erase", "space.export", "space.leave", "space.look",
 }  # fmt: skip
 # Symbols of templates/_icons.svg.
 _ICONS = {

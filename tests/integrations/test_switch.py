@@ -145,12 +145,12 @@ def test_each_change_is_written_down_once(client, crewai, alice):
 def test_it_takes_an_editor(client_of, make, alice, bob, crewai, role, status):
     make.membership(alice, bob, role)
     assert client_of(bob, owner=alice).post(f"/settings/integrations/{crewai.id}/off").status_code == status
-    shown = client_of(bob, owner=alice).get("/settings").get_data(as_text=True)
+    shown = client_of(bob, owner=alice).get("/settings/integrations").get_data(as_text=True)
     assert ("Switch o" in shown) is (role == "editor")
 
 
 def test_the_list_has_a_row_for_each_framework(page, crewai, make, alice, bob):
     make.integration(bob, framework="haystack")
-    shown = page("/settings").find(id="integrations")
+    shown = page("/settings/integrations").find(id="integrations")
     assert len(shown.find("tbody").find_all("tr")) == 1
     assert "1.0, 0.9" in shown.get_text()

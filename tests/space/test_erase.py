@@ -116,7 +116,7 @@ def test_meanwhile_the_space_takes_nothing(filled, client, app):
     assert client.post("/settings/data/erase", data=NAME).status_code == 409
     for path in ("/", "/settings", "/settings/data", "/settings/data/erase", "/tasks", "/agents"):
         assert client.get(path).status_code == 200
-    assert "Being erased" in client.get("/settings").get_data(as_text=True)
+    assert "See how far it is" in client.get("/settings/data").get_data(as_text=True)
 
 
 def test_what_was_let_in_before_goes_too(filled, client, app, worker, time):
