@@ -23,7 +23,10 @@ def ascii_text(length):
     )
 
 
-ADDED = {"users": ("preferences", "spaceKey", "disabledAt"), "swarm_agents": ("edited", "tracedName", "revision", "switchedOff", "deletedAt")}
+ADDED = {
+    "users": ("preferences", "spaceKey", "disabledAt"),
+    "swarm_agents": ("edited", "tracedName", "revision", "switchedOff", "deletedAt"),
+}
 
 
 def upgrade():

@@ -28,7 +28,9 @@ from swarm_ui.workflows.models import Workflow
 
 def agents(wanted: AgentQuery) -> Slice:
     statement = _matching(shapes.AGENT, wanted, status=Agent.status, type=Agent.type)
-    statement = statement.where(Agent.deleted_at.is_not(None) if wanted.deleted else Agent.deleted_at.is_(None))
+    statement = statement.where(
+        Agent.deleted_at.is_not(None) if wanted.deleted else Agent.deleted_at.is_(None)
+    )
     statement = _named(statement, Agent.name, wanted.q)
     return _read(shapes.AGENT, keyset(statement, Agent.created_at, Agent.id, **_place(wanted)))
 

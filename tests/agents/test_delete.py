@@ -3,24 +3,11 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
 
 from swarm_ui.agents import purging
 from swarm_ui.agents.models import Agent, AgentRevision
 from swarm_ui.audit import AuditEvent
 from swarm_ui.extensions import db
-from swarm_ui.tenancy import bind_owner
-
-
-@pytest.fixture
-def rows(alice):
-    def read(model, *conditions):
-        db.session.rollback()
-        db.session.expire_all()
-        bind_owner(db.session, alice.id)
-        return list(db.session.scalars(select(model).where(*conditions).order_by(model.created_at, model.id)))
-
-    return read
 
 
 @pytest.fixture
