@@ -11,7 +11,7 @@ from markupsafe import Markup
 from swarm_ui import clock
 
 MISSING = "–"
-_UNKNOWN = Markup(MISSING)
+_UNKNOWN = Markup(MISSING)  # noqa: S704  # a dash
 _STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+00:00")
 
 
