@@ -233,7 +233,8 @@ class Bucket:
         """(whole name, size), a thousand a request."""
         from botocore.exceptions import BotoCoreError, ClientError
 
-        start, more = self.base + _checked(prefix.rstrip("/")) + "/", {}
+        start = self.base + _checked(prefix.rstrip("/")) + "/"
+        more: dict[str, Any] = {}
         while True:
             try:
                 with self._making:

@@ -12,6 +12,7 @@ from sqlalchemy import update
 
 from swarm_ui import clock
 from swarm_ui.accounts import entry
+from swarm_ui.agents import editing
 from swarm_ui.extensions import db
 from swarm_ui.space.models import SpaceWork
 from tests import make
@@ -147,10 +148,29 @@ def _export(scene: Scene) -> Ask:
     return Ask("/settings/data/export", subject=scene.owner.id)
 
 
+def _agent(scene: Scene, url: str, data: dict[str, Any] | None = None, **fields: Any) -> Ask:
+    agent = make.agent(scene.owner, **fields)
+    body = {"json": data} if url.startswith("/api/") else {"data": data}
+    return Ask(url.format(agent.id), subject=agent.id, **body)
+
+
+def _edited_agent(scene: Scene, url: str, data: dict[str, Any] | None = None) -> Ask:
+    """One whose first revision had another description."""
+    agent = make.agent(scene.owner, description="now")
+    before = {**editing.snapshot_of(agent), "description": "before"}
+    make.agent_revision(scene.owner, agent, snapshot=before)
+    return Ask(url.format(agent.id), data, subject=agent.id)
+
+
+def _name() -> str:
+    return f"agent {make._id()}"
+
+
 def _logout(scene: Scene) -> Ask:
     return Ask("/logout", subject=scene.actor and scene.actor.id, trail=scene.actor and scene.actor.id)
 
 
+WRONG_AGENTS = [{"name": " "}, {"name": "x", "type": "wizard"}, {"name": "x", "parameters": "{"}, {"name": "x" * 300}]
 ROLE = [{"role": "root"}, {}]
 CHANGES: dict[tuple[str, str], Change] = {
     ("POST", "/login/<token>"): Change("anybody", "session.begin", _link),
@@ -162,6 +182,42 @@ CHANGES: dict[tuple[str, str], Change] = {
     ),
     ("POST", "/alerts/<alert_id>/reopen"): Change(
         "operator", "alert.reopen", lambda scene: _alert(scene, "/alerts/{}/reopen", resolved=True)
+    ),
+    ("POST", "/agents/new"): Change(
+        "editor", "agent.create", lambda scene: Ask("/agents/new", {"name": _name(), "serviceName": "demo"}, subject=NEW), WRONG_AGENTS
+    ),
+    ("POST", "/agents/<agent_id>/edit"): Change(
+        "editor", "agent.update",
+        lambda scene: _edited_agent(scene, "/agents/{}/edit", {"name": _name(), "serviceName": "demo", "revision": "1"}), WRONG_AGENTS,
+    ),
+    ("POST", "/agents/<agent_id>/deactivate"): Change(
+        "editor", "agent.deactivate", lambda scene: _agent(scene, "/agents/{}/deactivate")
+    ),
+    ("POST", "/agents/<agent_id>/activate"): Change(
+        "editor", "agent.activate", lambda scene: _agent(scene, "/agents/{}/activate", switched_off=True)
+    ),
+    ("POST", "/agents/<agent_id>/delete"): Change(
+        "editor", "agent.delete", lambda scene: _agent(scene, "/agents/{}/delete")
+    ),
+    ("POST", "/agents/<agent_id>/restore"): Change(
+        "editor", "agent.restore", lambda scene: _agent(scene, "/agents/{}/restore", deleted_at=clock.now())
+    ),
+    ("POST", "/agents/<agent_id>/revisions/<int:number>/restore"): Change(
+        "editor", "agent.restore_revision", lambda scene: _edited_agent(scene, "/agents/{}/revisions/1/restore")
+    ),
+    ("POST", "/api/v1/agents"): Change(
+        "editor", "agent.create", lambda scene: Ask("/api/v1/agents", json={"name": _name()}, subject=NEW),
+        [{}, {"name": ""}, {"name": "x", "type": "wizard"}, {"name": "x", "unheard": 1}, [1]],
+    ),
+    ("PATCH", "/api/v1/agents/<agent_id>"): Change(
+        "editor", "agent.update", lambda scene: _agent(scene, "/api/v1/agents/{}", {"description": "another"}),
+        [{"type": "wizard"}, {"unheard": 1}, {"name": ""}, [1]],
+    ),
+    ("DELETE", "/api/v1/agents/<agent_id>"): Change(
+        "editor", "agent.delete", lambda scene: _agent(scene, "/api/v1/agents/{}", {})
+    ),
+    ("POST", "/api/v1/agents/<agent_id>/restore"): Change(
+        "editor", "agent.restore", lambda scene: _agent(scene, "/api/v1/agents/{}/restore", {}, deleted_at=clock.now())
     ),
     ("PATCH", "/api/v1/alerts/<alert_id>"): Change(
         "operator",
@@ -229,6 +285,8 @@ EXEMPT = {
     ("POST", "/v1/traces"): "data, not configuration; a key's, never a person's",
     ("POST", "/v1/logs"): "data, not configuration; a key's, never a person's",
     ("POST", "/v1/metrics"): "data, not configuration; a key's, never a person's",
+    ("POST", "/login/<provider>/begin"): "leads to a provider; what comes of it is written down when it has answered",
+    ("POST", "/login/<provider>/connect"): "leads to a provider; what comes of it is written down when it has answered",
     ("POST", "/theme"): "a cookie of this browser, for strangers too; nothing of it is stored",
 }
 

@@ -8,7 +8,13 @@ from tests.changes import CHANGES, PEOPLE, RANKS, Change, Scene, check_table, un
 from tests.test_tenancy import build, fill
 
 # Pages whose least role is not "viewer"; a marked view answers 404 to everybody else.
-ADMINISTRATION = {"/admin", "/admin/people/<int(max=2147483647):user_id>"}
+READ_BY = {
+    "/admin": "administration",
+    "/admin/people/<int(max=2147483647):user_id>": "administration",
+    "/agents/new": "editor",
+    "/agents/<agent_id>/edit": "editor",
+    "/agents/<agent_id>/delete": "editor",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -78,7 +84,7 @@ def test_who_may_read_it(app, make, people, browser_of, alice, bob):
     for rule in rules:
         if getattr(views[rule], "public", False):
             continue
-        needs = "administration" if rule in ADMINISTRATION else "viewer"
+        needs = READ_BY.get(rule, "viewer")
         for rank, who in enumerate(PEOPLE):
             response = browsers[who].get(fill(rule, world))
             if rank >= RANKS[needs]:

@@ -121,11 +121,11 @@ def test_the_moment_of_an_edit_does_not_matter(traces, call, agents, world, alic
             if place == 0:
                 call("POST", name="writer", serviceName="demo", **EDITS)
             else:
-                call("PATCH", agent_id_of(alice.id, "demo", "writer"), **EDITS)
+                call("PATCH", agent_id_of(alice.space_key, "demo", "writer"), **EDITS)
         if number < 3:
             traces(*parts[number])
     (now,) = agents().values()
-    assert now.id == agent_id_of(alice.id, "demo", "writer")
+    assert now.id == agent_id_of(alice.space_key, "demo", "writer")
     assert (now.type, now.llm_model, now.description, now.parameters) == (
         "coordination",
         MODEL,
@@ -271,7 +271,7 @@ def test_nobody_gets_the_name_that_traces_call_another_by(traces, call, agents):
 def test_names_and_edits_in_every_order(traces, call, agents, world, alice):
     """Renaming, switching off and a trace commute."""
     outcomes = set()
-    agent_id = agent_id_of(alice.id, "demo", "writer")
+    agent_id = agent_id_of(alice.space_key, "demo", "writer")
     for number, order in enumerate(itertools.permutations(("rename", "off", "trace"))):
         for table in ("agent_revisions", "audit_events"):
             world.change(f"DELETE FROM {table} WHERE userId=:owner")
