@@ -92,7 +92,7 @@ def test_traces_leave_alone_what_a_person_set_and_go_on_with_the_rest(traces, ca
     (writer,) = agents().values()
     assert (writer.type, writer.llm_model, writer.capabilities) == ("execution", "mini", ["fetch", "search"])
     call("PATCH", writer.id, type="analysis", llmModel=MODEL)
-    traces(*brief(2, model="other"), tool(5, "quote", 1, trace=2, at=4))
+    traces(*brief(2, model="other", at=10), tool(5, "quote", 1, trace=2, at=14))
     now = agents()["writer"]
     assert (now.type, now.llm_model) == ("analysis", MODEL)
     assert now.capabilities == ["fetch", "quote", "search"]
