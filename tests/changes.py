@@ -229,6 +229,8 @@ EXEMPT = {
     ("POST", "/v1/traces"): "data, not configuration; a key's, never a person's",
     ("POST", "/v1/logs"): "data, not configuration; a key's, never a person's",
     ("POST", "/v1/metrics"): "data, not configuration; a key's, never a person's",
+    ("POST", "/login/<provider>/begin"): "leads to a provider; what comes of it is written down when it has answered",
+    ("POST", "/login/<provider>/connect"): "leads to a provider; what comes of it is written down when it has answered",
     ("POST", "/theme"): "a cookie of this browser, for strangers too; nothing of it is stored",
 }
 

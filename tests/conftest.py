@@ -4,6 +4,7 @@ The suite runs on SQLite, and on MySQL or MariaDB where TEST_DATABASE_URL names 
 (`pytest -n`) make one beside it each.
 """
 
+import dataclasses
 import os
 import re
 import shutil
@@ -167,6 +168,18 @@ def _empty_tables() -> None:
 
 
 @pytest.fixture
+def with_provider(app) -> None:
+    """People sign in with an identity provider here."""
+    given = {
+        "OAUTH_PROVIDERS": "google",
+        "OAUTH_GOOGLE_CLIENT_ID": "id",
+        "OAUTH_GOOGLE_CLIENT_SECRET": "secret",
+    }
+    providers = config.read_providers(("google",), given)
+    app.config["SETTINGS"] = dataclasses.replace(app.config["SETTINGS"], providers=providers)
+
+
+@pytest.fixture
 def alice(app):
     """Owns the data."""
     return builders.user(email="alice@example.org", name="Alice Archer")
@@ -216,7 +229,9 @@ def page(client) -> Callable[..., Page]:
 
     def open_page(url: str, status: int = 200, **options) -> Page:
         response = options.pop("client", client).get(url, **options)
-        assert response.status_code == status, f"{url}: {response.status_code} {response.get_data(as_text=True)[:500]}"
+        assert response.status_code == status, (
+            f"{url}: {response.status_code} {response.get_data(as_text=True)[:500]}"
+        )
         return Page(response, response.request.path)
 
     return open_page
@@ -256,7 +271,9 @@ def check_owner_is_named(statement: str) -> None:
     global OWNED_TABLES
     if OWNED_TABLES is None:
         OWNED_TABLES = {table.name for table in db.metadata.sorted_tables if "userId" in table.c}
-    touched = set(re.findall(r"(?:FROM|JOIN|UPDATE|INTO)\s+[`\"]?(\w+)", statement, re.IGNORECASE)) & OWNED_TABLES
+    touched = (
+        set(re.findall(r"(?:FROM|JOIN|UPDATE|INTO)\s+[`\"]?(\w+)", statement, re.IGNORECASE)) & OWNED_TABLES
+    )
     if touched and "userid" not in statement.lower():
         raise AssertionError(f"{touched} read or written without an owner: {statement}")
 
@@ -267,7 +284,9 @@ def shared_data() -> Path:
     if not SHARED.is_dir():
         if os.environ.get("CI") == "true":
             pytest.fail(f"the shared data is missing at {SHARED}")
-        pytest.skip("the shared recordings are not here; they live beside the project on development machines")
+        pytest.skip(
+            "the shared recordings are not here; they live beside the project on development machines"
+        )
     return SHARED
 
 
@@ -283,5 +302,3 @@ def _only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
         return connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
-
-

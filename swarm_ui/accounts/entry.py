@@ -45,7 +45,7 @@ def new_link(connection: Connection | scoped_session[Any], email: str | None) ->
 
 def by_link_only() -> bool:
     """Whether one-time links are the way in here: no identity provider is set up."""
-    return not current_app.config.get("IDENTITY_PROVIDERS")
+    return not current_app.config["SETTINGS"].providers
 
 
 def state_of(token: str) -> LinkState:

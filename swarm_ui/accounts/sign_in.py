@@ -50,6 +50,7 @@ REFUSED_THERE = {
 @public
 def begin(provider: str) -> ResponseReturnValue:
     """A page that leads on by itself. Not a redirect: the browser would hold the form's own policy against the provider, and whoever it redirects to."""
+    throttle.check("login")
     return _leave(_known(provider), local_path(request.form.get("next") or session.get("next")))
 
 

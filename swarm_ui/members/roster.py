@@ -1,5 +1,6 @@
 """Who may enter a space: invited, given another role, removed. What is not said here holds at the next request of whoever it is about."""
 
+from flask import current_app
 from sqlalchemy import Row, Select, delete, exists, or_, select
 from sqlalchemy.exc import IntegrityError
 
@@ -55,6 +56,9 @@ def invite(owner_id: int, email: str, role: str) -> User:
     """Makes the person if unknown. Raises Refused 422 where they are here already. Does not commit."""
     user = people.find_or_make(email)
     db.session.flush()
+    settings = current_app.config["SETTINGS"]
+    if settings.providers and settings.allowed_emails and not user.open_id and not settings.allows(email):
+        _refuse("This address could not sign in: ALLOWED_EMAILS of this installation does not list it.")
     if user.id == owner_id:
         _refuse("This is the owner of the space.")
     if db.session.get(Membership, (owner_id, user.id)):

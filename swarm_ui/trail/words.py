@@ -33,13 +33,17 @@ WORDS = {
     "space.import": "imported an archive into the space",
     "space.leave": "went out of the space",
     "space.look": "looked into the space as administrator",
+    "user.create": "came in for the first time",
     "user.disable": "disabled",
     "user.enable": "enabled again",
+    "user.link": "connected a way to sign in",
     "user.role": "changed the role of",
+    "user.update": "proved an address",
 }
 # Where the subject is who acted, naming it would say it twice.
 ABOUT_ONESELF = {
     "member.leave", "profile.update", "session.begin", "session.end_others", "space.enter", "space.erase", "space.export", "space.leave", "space.look",
+    "user.create", "user.link", "user.update",
 }  # fmt: skip
 # Symbols of templates/_icons.svg.
 _ICONS = {

@@ -285,3 +285,12 @@ def test_an_answer_that_names_another_issuer(visitor, corp):
     refused(visitor, visitor.come(), 502, "could not prove who you are")
     corp.faults["answer_iss"] = corp.url
     assert visitor.come().status_code == 303
+
+
+def test_who_tries_out_answers_has_to_wait(visitor, time):
+    for _ in range(20):
+        assert visitor.back("/login/corp/callback?state=guess&code=guess").status_code == 400
+    assert visitor.back("/login/corp/callback?state=guess&code=guess").status_code == 429
+    assert visitor.begin().status_code == 429
+    time.forward(minutes=11)
+    assert visitor.come().status_code == 303

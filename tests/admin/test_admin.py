@@ -130,8 +130,7 @@ def test_a_link_is_shown_once_and_signs_in(admin, app, alice):
     assert "alice@example.org" in client.get("/settings").get_data(as_text=True)
 
 
-def test_no_links_where_there_is_an_identity_provider(app, admin, alice):
-    app.config["IDENTITY_PROVIDERS"] = ("one",)
+def test_no_links_where_there_is_an_identity_provider(with_provider, admin, alice):
     assert admin.post(f"/admin/people/{alice.id}/link").status_code == 409
     assert "Sign-in link" not in Page(admin.get(f"/admin/people/{alice.id}"), "/admin/people/1").text
 

@@ -1,5 +1,7 @@
 """An owner invites, changes roles and removes."""
 
+import dataclasses
+
 import pytest
 from sqlalchemy import func, select
 
@@ -36,11 +38,19 @@ def test_an_unknown_person_is_made_and_waits(client, page):
     assert "has not signed in yet" in seen.find(id=f"member-{mira.id}").get_text()
 
 
-def test_with_an_identity_provider_they_sign_in_there(app, client, page):
-    app.config["IDENTITY_PROVIDERS"] = ("one",)
+def test_with_an_identity_provider_they_sign_in_there(with_provider, client, page):
     seen = page(invite(client).location)
     assert "sign in at http://127.0.0.1:8000 with exactly this address" in seen.text
     assert "login-link" not in seen.text
+
+
+def test_who_could_not_come_in_is_not_invited(app, with_provider, client, bob):
+    """ALLOWED_EMAILS holds for everybody who has not signed in with a provider yet."""
+    app.config["SETTINGS"] = dataclasses.replace(app.config["SETTINGS"], allowed_emails=("example.com",))
+    answer = invite(client, "mira@example.org")
+    assert answer.status_code == 422
+    assert "ALLOWED_EMAILS" in answer.get_data(as_text=True)
+    assert invite(client, "mira@example.com").status_code == 303
 
 
 def test_who_is_known_keeps_everything_and_enters_at_once(client, client_of, bob, alice):
