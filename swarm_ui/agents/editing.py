@@ -12,6 +12,7 @@ from sqlalchemy import String, and_, cast, exists, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from swarm_ui import clock, ids
+from swarm_ui.accounts.models import User
 from swarm_ui.agents import health
 from swarm_ui.agents.models import TRACED, Agent, AgentConfiguration, AgentRevision, set_by_people
 from swarm_ui.audit import Actor, AuditEvent, columns_of, current_actor, record
@@ -114,7 +115,7 @@ def create(settings: Mapping[str, Any]) -> Agent:
     """Raises Refused (422) where the name is taken. Its id is the one that traces of this service and name lead to."""
     name, service = settings["name"], settings["serviceName"]
     agent = Agent(
-        id=agent_id_of(owner_of(db.session), service, name),
+        id=_id_in_traces(service, name),
         origin="authored",
         condition="new",
         status="active",
@@ -267,17 +268,24 @@ def _rename(agent: Agent, name: str, service: str) -> None:
         traced = agent.traced_name or agent.name
         agent.name, agent.traced_name = name, None if name == traced else traced
         return
-    old_id, new_id = agent.id, agent_id_of(owner_of(db.session), service, name)
+    old_id, new_id = agent.id, _id_in_traces(service, name)
     agent.name, agent.service_name, agent.traced_name, agent.id = name, service, None, new_id
     _flush()  # two of that name are found out before anything else is written
     moved = update(AgentRevision).where(AgentRevision.agent_id == old_id).values(agent_id=new_id)
     db.session.execute(moved.execution_options(synchronize_session=False))
 
 
+def _id_in_traces(service: str, name: str) -> str:
+    """The id that traces of this service and name lead to."""
+    owner_id = owner_of(db.session)
+    key = db.session.scalar(select(User.space_key).where(User.id == owner_id))
+    return agent_id_of(owner_id if key is None else key, service, name)
+
+
 def _refuse_taken(service: str, name: str, *, but: str | None) -> None:
     """A name is taken by whoever carries it, and by whoever traces call so."""
     carries = and_(Agent.service_name == service, Agent.name == name)
-    called = Agent.id == agent_id_of(owner_of(db.session), service, name)
+    called = Agent.id == _id_in_traces(service, name)
     statement = select(Agent.name, Agent.deleted_at, carries.label("carries")).where(or_(carries, called))
     if but is not None:
         statement = statement.where(Agent.id != but)

@@ -87,7 +87,7 @@ def test_traces_come_while_their_agent_is_renamed_and_removed(app, client_of, al
     for number in range(1, 9):
         name = f"writer {number}"
         assert client.post("/api/v1/agents", json={"name": name, "serviceName": "demo"}).status_code == 201
-        agent_id = agent_id_of(alice.id, "demo", name)
+        agent_id = agent_id_of(alice.space_key, "demo", name)
         if number % 2:
             world.change(
                 "UPDATE swarm_agents SET deletedAt='2026-01-01 00:00:00.000000' WHERE id=:id AND userId=:owner",

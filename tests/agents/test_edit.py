@@ -133,7 +133,7 @@ def test_an_agent_no_trace_has_met_moves_with_its_name(save, client, rows, alice
     (old,) = rows(Agent)
     answer = save(f"/agents/{old.id}/edit", name="writer", serviceName="press")
     (now,) = rows(Agent)
-    assert now.id == agent_id_of(alice.id, "press", "writer") != old.id
+    assert now.id == agent_id_of(alice.space_key, "press", "writer") != old.id
     assert now.traced_name is None
     assert answer.location == f"/agents/{now.id}"
     assert {kept.agent_id for kept in rows(AgentRevision)} == {now.id}

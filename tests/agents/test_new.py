@@ -18,7 +18,7 @@ def test_an_agent_is_made(save, rows, events, alice, page):
     )  # fmt: skip
     assert answer.status_code == 303
     (agent,) = rows(Agent)
-    assert agent.id == agent_id_of(alice.id, "my-swarm", "researcher")
+    assert agent.id == agent_id_of(alice.space_key, "my-swarm", "researcher")
     assert answer.location == f"/agents/{agent.id}"
     assert (agent.name, agent.service_name, agent.type, agent.llm_model) == (
         "researcher",

@@ -92,7 +92,7 @@ def test_traces_leave_alone_what_a_person_set_and_go_on_with_the_rest(traces, ca
     (writer,) = agents().values()
     assert (writer.type, writer.llm_model, writer.capabilities) == ("execution", "mini", ["fetch", "search"])
     call("PATCH", writer.id, type="analysis", llmModel=MODEL)
-    traces(*brief(2, model="other"), tool(5, "quote", 1, trace=2, at=4))
+    traces(*brief(2, model="other", at=20), tool(5, "quote", 1, trace=2, at=24))
     now = agents()["writer"]
     assert (now.type, now.llm_model) == ("analysis", MODEL)
     assert now.capabilities == ["fetch", "quote", "search"]
@@ -100,7 +100,7 @@ def test_traces_leave_alone_what_a_person_set_and_go_on_with_the_rest(traces, ca
     call("PATCH", writer.id, capabilities=["anything"], llmModel=None)
     now = agents()["writer"]
     assert (now.llm_model, now.edited) == ("other", ["capabilities", "type"])
-    traces(*brief(3, model="third", at=20))
+    traces(*brief(3, model="third", at=40))
     now = agents()["writer"]
     assert (now.type, now.llm_model, now.capabilities) == ("analysis", "third", ["anything"])
     call("PATCH", writer.id, type=None, capabilities=None)
@@ -121,11 +121,11 @@ def test_the_moment_of_an_edit_does_not_matter(traces, call, agents, world, alic
             if place == 0:
                 call("POST", name="writer", serviceName="demo", **EDITS)
             else:
-                call("PATCH", agent_id_of(alice.id, "demo", "writer"), **EDITS)
+                call("PATCH", agent_id_of(alice.space_key, "demo", "writer"), **EDITS)
         if number < 3:
             traces(*parts[number])
     (now,) = agents().values()
-    assert now.id == agent_id_of(alice.id, "demo", "writer")
+    assert now.id == agent_id_of(alice.space_key, "demo", "writer")
     assert (now.type, now.llm_model, now.description, now.parameters) == (
         "coordination",
         MODEL,
@@ -271,7 +271,7 @@ def test_nobody_gets_the_name_that_traces_call_another_by(traces, call, agents):
 def test_names_and_edits_in_every_order(traces, call, agents, world, alice):
     """Renaming, switching off and a trace commute."""
     outcomes = set()
-    agent_id = agent_id_of(alice.id, "demo", "writer")
+    agent_id = agent_id_of(alice.space_key, "demo", "writer")
     for number, order in enumerate(itertools.permutations(("rename", "off", "trace"))):
         for table in ("agent_revisions", "audit_events"):
             world.change(f"DELETE FROM {table} WHERE userId=:owner")
