@@ -18,7 +18,7 @@ from swarm_ui.extensions import db
 from swarm_ui.space import erasure, export
 from swarm_ui.space.forms import EraseForm
 from swarm_ui.space.sizes import storage_of
-from swarm_ui.web import done, page, parse
+from swarm_ui.web import done, page, parse, wants_fragment
 from swarm_ui.worker import doorbell
 
 bp = Blueprint("space", __name__, url_prefix="/settings/data")
@@ -65,7 +65,7 @@ def erase() -> ResponseReturnValue:
 def begin_erasure() -> ResponseReturnValue:
     """The worker does it; the page says how far it is."""
     form = parse(EraseForm, request.form)
-    if form.confirm.casefold() not in _names():
+    if form.confirm.casefold() not in {name.casefold() for name in _names()}:
         return _erase_page({"confirm": "This is neither the name of the space nor its owner's e-mail."}, form.confirm)
     work = erasure.begin(g.owner_id, current_user.space_name)
     record("space.erase", g.owner_id, current_user.space_name, before=work.planned)
@@ -74,23 +74,29 @@ def begin_erasure() -> ResponseReturnValue:
     return done(url_for("space.erase"))
 
 
-def _names() -> set[str]:
+def _names() -> list[str]:
     """What the space is called: its owner's name and e-mail."""
     found = db.session.execute(select(User.name, User.email).where(User.id == g.owner_id)).one()
-    return {name.strip().casefold() for name in found if name and name.strip()}
+    return [name.strip() for name in found if name and name.strip()]
+
+
+def _most_first(counts: dict[str, int]) -> dict[str, int]:
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
 def _erase_page(problems: dict[str, str] | None = None, typed: str = "") -> ResponseReturnValue:
     work = db.session.scalars(erasure.under_way(g.owner_id)).first()
     erasing = work is not None and work.kind == "erase"
+    if wants_fragment() and not erasing and not problems:
+        return Response(status=204, headers={"HX-Refresh": "true"})  # it has ended: another page from here on
     response = page(
         "space/erase.html",
         part="space/_progress.html" if erasing else None,
         status=422 if problems else 200,
         work=work if erasing else None,
         last=None if erasing else db.session.scalars(erasure.last_of(g.owner_id, clock.now() - timedelta(days=1))).first(),
-        counts={} if erasing else erasure.counts(db.session.connection(), g.owner_id),
-        names=sorted(_names()),
+        counts={} if erasing else _most_first(erasure.counts(db.session.connection(), g.owner_id)),
+        names=_names(),
         problems=problems or {},
         typed=typed,
         is_owner=may("owner"),

@@ -44,7 +44,7 @@ def test_each_is_filled_in(snippet):
 
 
 def test_they_stand_on_the_settings_page_without_javascript(page):
-    shown = page("/settings/integrations").find(id="integrations")
+    shown = page("/settings/integrations").find(id="snippets")
     details = shown.find_all("details")
     assert len(details) == len(SNIPPETS) == 14
     for name in ("LangGraph", "OpenAI Agents", "CrewAI", "AutoGen", "Microsoft Agent Framework", "Pydantic AI", "Google ADK", "Strands", "LlamaIndex", "smolagents", "agno", "Vercel AI SDK", "Plain OpenTelemetry"):  # fmt: skip

@@ -185,6 +185,8 @@ def test_administrators_see_that_it_was(filled, client, client_of, root, bob, ru
     time.forward(seconds=61)
     run("space", "erase", "--email", "alice@example.org", "--yes")
     assert "This space was erased" in client.get("/settings/data/erase").get_data(as_text=True)
+    polled = client.get("/settings/data/erase", headers={"HX-Request": "true"})
+    assert (polled.status_code, polled.headers["HX-Refresh"]) == (204, "true"), "the page that waited is drawn anew"
 
 
 def test_the_event_is_written_and_goes_with_the_trail(filled, client, worker, time):
