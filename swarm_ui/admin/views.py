@@ -17,7 +17,7 @@ from swarm_ui.audit import record
 from swarm_ui.errors import Refused
 from swarm_ui.extensions import db
 from swarm_ui.settings.forms import cleaned
-from swarm_ui.space.sizes import size_by_owner
+from swarm_ui.space.sizes import size_of
 from swarm_ui.web import done, page, parse
 
 bp = Blueprint("admin", __name__, url_prefix="/admin")
@@ -80,7 +80,7 @@ def show(user_id: int) -> ResponseReturnValue:
         state=acts.state_of(user),
         sessions=db.session.scalar(alive),
         members=db.session.scalar(members),
-        size=size_by_owner([user.id])[user.id],
+        size=size_of(user.id),
         by_link_only=entry.by_link_only(),
         link=link if for_whom == str(user.id) else "",
     )

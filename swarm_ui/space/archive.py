@@ -44,7 +44,9 @@ def columns_of(table: Table) -> list[Column[Any]]:
 
 def _is_numbered(column: Column[Any]) -> bool:
     """Given by the database: other rows of the importing one may have that number already."""
-    return column is column.table.autoincrement_column and (column.type is BigKey or column.autoincrement is True)
+    return column is column.table.autoincrement_column and (
+        column.type is BigKey or column.autoincrement is True
+    )
 
 
 def names_people(column: Column[Any]) -> bool:

@@ -79,7 +79,9 @@ def import_space(file: Path, email: str) -> None:
         owner_id = spaces.made(email)
         db.session.rollback()
         work_id = importing.begin(db.engine, owner_id, checked)
-        with click.progressbar(length=checked.rows + checked.end["files"], label=file.name, file=sys.stderr) as bar:
+        with click.progressbar(
+            length=checked.rows + checked.end["files"], label=file.name, file=sys.stderr
+        ) as bar:
             members = importing.store(db.engine, owner_id, work_id, file, checked, bar.update)
     except importing.Unfit as problem:
         raise click.ClickException(f"{file}: {problem}") from None
@@ -88,7 +90,9 @@ def import_space(file: Path, email: str) -> None:
     after = {"rows": checked.rows, "archive": checked.sha256}
     _record(owner_id, "space.import", _name(owner_id), after)
     doorbell.ring(current_app.config["SETTINGS"].data_dir)
-    click.echo(f"{plural(checked.rows, 'row')} and {plural(checked.end['files'], 'file')} are in the space of {email}.")
+    click.echo(
+        f"{plural(checked.rows, 'row')} and {plural(checked.end['files'], 'file')} are in the space of {email}."
+    )
     if missing := checked.end["missing"]:
         click.echo(f"{plural(len(missing), 'file')} had been gone when the archive was made.")
     if out := checked.end["members"] - members:
@@ -128,7 +132,9 @@ def erase_space(email: str, yes: bool) -> None:
         raise click.ClickException(f"{error}; run the command again to go on") from None
     doorbell.ring(current_app.config["SETTINGS"].data_dir)
     if _is_erasing(owner_id):
-        click.echo("Everything is gone. For about a minute more the space takes no data; then the worker, or this command, ends the erasure.")
+        click.echo(
+            "Everything is gone. For about a minute more the space takes no data; then the worker, or this command, ends the erasure."
+        )
     else:
         click.echo("Everything is gone, and the erasure has ended.")
 

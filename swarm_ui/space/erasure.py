@@ -70,7 +70,9 @@ def under_way(owner_id: int) -> Any:
 
 def records(limit: int = 100) -> Any:
     """Erasures of all spaces, for administrators: newest first, those under way too."""
-    return select(SpaceWork).where(SpaceWork.kind == "erase").order_by(SpaceWork.created_at.desc()).limit(limit)
+    return (
+        select(SpaceWork).where(SpaceWork.kind == "erase").order_by(SpaceWork.created_at.desc()).limit(limit)
+    )
 
 
 def last_of(owner_id: int, since: datetime) -> Any:
@@ -92,7 +94,11 @@ def counts(connection: Connection, owner_id: int) -> dict[str, int]:
 
 
 def work_on(
-    engine: Engine, name: str, seconds: float = 0.5, progress: Callable[[int], None] | None = None, owner_id: int | None = None
+    engine: Engine,
+    name: str,
+    seconds: float = 0.5,
+    progress: Callable[[int], None] | None = None,
+    owner_id: int | None = None,
 ) -> bool:
     """Does a part of the oldest erasure (or of this owner's), for about so long; true while rows are left. `name` marks the lease."""
     taken = retrying(lambda: _take(engine, name, owner_id))
@@ -100,7 +106,9 @@ def work_on(
         return False
     work_id, owner, begun_at = taken
     until = time.monotonic() + seconds
-    tables = [table for table in owned_tables() if table.name == "trace_dirty"]  # first: no worker projects what goes
+    tables = [
+        table for table in owned_tables() if table.name == "trace_dirty"
+    ]  # first: no worker projects what goes
     tables += [table for table in reversed(owned_tables()) if table.name != "trace_dirty"]
     removed = 0
     for table in tables:

@@ -48,7 +48,10 @@ def lines(engine: Engine, owner_id: int, progress: Callable[[int], None] | None 
 
 
 def _lines(
-    engine: Engine, owner_id: int, progress: Callable[[int], None] | None, fetch: Callable[[str], bytes | None]
+    engine: Engine,
+    owner_id: int,
+    progress: Callable[[int], None] | None,
+    fetch: Callable[[str], bytes | None],
 ) -> Iterator[bytes]:
     digest = sha256()
     rows: Counter[str] = Counter()
@@ -56,7 +59,11 @@ def _lines(
     missing: list[str] = []
     with consistent(engine) as connection:
         members = _members(connection, owner_id)
-        for value in (_header(connection, owner_id), *_people(connection, owner_id, members), *_as_members(members)):
+        for value in (
+            _header(connection, owner_id),
+            *_people(connection, owner_id, members),
+            *_as_members(members),
+        ):
             yield _counted(digest, value)
         for table in owned_tables():
             for found in _portions(connection, table, owner_id):
@@ -76,7 +83,12 @@ def _lines(
             missing.append(name)
         else:
             yield _counted(digest, {"file": name, "content": b64encode(content).decode()})
-    end = {"rows": dict(rows), "files": len(files) - len(missing), "missing": missing, "members": len(members)}
+    end = {
+        "rows": dict(rows),
+        "files": len(files) - len(missing),
+        "missing": missing,
+        "members": len(members),
+    }
     yield dump_bytes({"end": end | {"sha256": digest.hexdigest()}}) + b"\n"
 
 
@@ -90,7 +102,9 @@ def _counted(digest: Any, value: dict[str, Any]) -> bytes:
 def consistent(engine: Engine) -> Iterator[Connection]:
     """A connection whose reads all see the same moment."""
     if engine.dialect.name == "sqlite":
-        with engine.connect() as connection:  # BEGIN DEFERRED: the first read fixes the state, and writers go on
+        with (
+            engine.connect() as connection
+        ):  # BEGIN DEFERRED: the first read fixes the state, and writers go on
             yield connection
         return
     with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
@@ -113,7 +127,9 @@ def _portions(connection: Connection, table: Table, owner_id: int) -> Iterator[l
 
 
 def _header(connection: Connection, owner_id: int) -> dict[str, Any]:
-    name, email, key = connection.execute(select(User.name, User.email, User.space_key).where(User.id == owner_id)).one()
+    name, email, key = connection.execute(
+        select(User.name, User.email, User.space_key).where(User.id == owner_id)
+    ).one()
     return {
         "format": archive.FORMAT,
         "version": archive.VERSION,
@@ -139,7 +155,9 @@ def _as_members(members: list[tuple[int, str]]) -> Iterator[dict[str, Any]]:
         yield {"member": {"id": member, "role": role}}
 
 
-def _people(connection: Connection, owner_id: int, members: list[tuple[int, str]]) -> Iterator[dict[str, Any]]:
+def _people(
+    connection: Connection, owner_id: int, members: list[tuple[int, str]]
+) -> Iterator[dict[str, Any]]:
     named = {owner_id, *(member for member, _role in members)}
     for table in owned_tables():
         for column in archive.columns_of(table):
@@ -162,5 +180,7 @@ def _people(connection: Connection, owner_id: int, members: list[tuple[int, str]
 
 def file_name(name: str, moment: datetime) -> str:
     """What a browser saves the archive as."""
-    plain = "".join(c if c.isascii() and c.isalnum() else "-" for c in name.lower()).strip("-")[:60] or "space"
+    plain = (
+        "".join(c if c.isascii() and c.isalnum() else "-" for c in name.lower()).strip("-")[:60] or "space"
+    )
     return f"swarm-ui-{plain}-{moment:%Y-%m-%d}.jsonl.gz"

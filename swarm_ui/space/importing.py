@@ -129,7 +129,11 @@ def _lines(path: Path) -> Iterator[tuple[bytes, dict[str, Any]]]:
                     raise Unfit(f"line {number} is no JSON object")
                 yield line, value
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        said = "it is no gzip file" if not number else "it ends before its last line: the download was cut off. Export again"
+        said = (
+            "it is no gzip file"
+            if not number
+            else "it ends before its last line: the download was cut off. Export again"
+        )
         raise Unfit(said) from error
     except OSError as error:
         raise Unfit(error.strerror or str(error)) from error
@@ -153,9 +157,13 @@ def begin(engine: Engine, owner_id: int, checked: Checked) -> str:
                     "the import of another archive was broken off here. Start that one again, or erase the space first"
                 )
             return found.id
-        filled = [t.name for t in owned_tables() if t.name not in NOT_DATA and _has_rows(connection, t, owner_id)]
+        filled = [
+            t.name for t in owned_tables() if t.name not in NOT_DATA and _has_rows(connection, t, owner_id)
+        ]
         if filled:
-            raise Unfit(f"this space is not empty: it has rows in {', '.join(filled)}. Import into an empty one")
+            raise Unfit(
+                f"this space is not empty: it has rows in {', '.join(filled)}. Import into an empty one"
+            )
         _take_key(connection, owner_id, checked.key)
         owner = connection.execute(select(User.name, User.email).where(User.id == owner_id)).one()
         work_id = ids.new(clock.now_us())
@@ -169,7 +177,10 @@ def begin(engine: Engine, owner_id: int, checked: Checked) -> str:
 
 
 def _has_rows(connection: Connection, table: Table, owner_id: int) -> bool:
-    return connection.execute(select(table.c.userId).where(table.c.userId == owner_id).limit(1)).first() is not None
+    return (
+        connection.execute(select(table.c.userId).where(table.c.userId == owner_id).limit(1)).first()
+        is not None
+    )
 
 
 def _take_key(connection: Connection, owner_id: int, key: int) -> None:
@@ -177,7 +188,9 @@ def _take_key(connection: Connection, owner_id: int, key: int) -> None:
     same = (User.space_key == key) | (User.space_key.is_(None) & (User.id == key))
     statement = select(User.id, User.name, User.email).where(same, User.id != owner_id).order_by(User.id)
     for other in connection.execute(statement).all():
-        filled = [t.name for t in owned_tables() if t.name not in NOT_DATA and _has_rows(connection, t, other.id)]
+        filled = [
+            t.name for t in owned_tables() if t.name not in NOT_DATA and _has_rows(connection, t, other.id)
+        ]
         if filled:
             raise Unfit(
                 f"the space that the archive was made of is here still, or another copy of it ({other.name or other.email}). "
@@ -221,7 +234,12 @@ def store(
 
 
 def _store(
-    engine: Engine, owner_id: int, work_id: str, values: list[dict[str, Any]], number: int, people: dict[int, int]
+    engine: Engine,
+    owner_id: int,
+    work_id: str,
+    values: list[dict[str, Any]],
+    number: int,
+    people: dict[int, int],
 ) -> None:
     with engine.execution_options(writes=True).begin() as connection:
         _insert(connection, owner_id, values, people)
@@ -236,7 +254,11 @@ def _insert(
         if "table" in value and value["table"] not in archive.NOT_IMPORTED:
             by_table.setdefault(value["table"], []).append(value["row"])
         elif "member" in value and (member := people.get(value["member"]["id"])) not in (None, owner_id):
-            row = {Membership.owner_id: owner_id, Membership.member_id: member, Membership.role: value["member"]["role"]}
+            row = {
+                Membership.owner_id: owner_id,
+                Membership.member_id: member,
+                Membership.role: value["member"]["role"],
+            }
             connection.execute(insert(Membership).values(row))
     tables = {table.name: table for table in owned_tables()}
     for name, rows in by_table.items():
@@ -250,7 +272,11 @@ def _insert_rows(
     named = [column for column in columns if archive.names_people(column)]
     prepared = []
     for row in rows:
-        values = {column.name: _value(column, row[column.name], owner_id) for column in columns if column.name in row}
+        values = {
+            column.name: _value(column, row[column.name], owner_id)
+            for column in columns
+            if column.name in row
+        }
         for column in named:
             if values.get(column.name) is not None:
                 values[column.name] = people.get(values[column.name])
@@ -260,7 +286,9 @@ def _insert_rows(
     statement = insert(table)
     if table.name == "trace_dirty":
         # The worker may have marked a run of those that are in already.
-        statement = statement.prefix_with("OR IGNORE", dialect="sqlite").prefix_with("IGNORE", dialect="mysql")
+        statement = statement.prefix_with("OR IGNORE", dialect="sqlite").prefix_with(
+            "IGNORE", dialect="mysql"
+        )
     connection.execute(statement, prepared)
 
 

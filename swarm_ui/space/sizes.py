@@ -4,6 +4,7 @@ Bytes are those of the values; indexes and what the database needs beside them a
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import (
     JSON,
@@ -63,23 +64,23 @@ class Storage:
 
 def storage_of(owner_id: int) -> Storage:
     """One statement, and a look into object storage."""
-    shares = []
-    for name, rows, average in db.session.execute(union_all(*(_measured(t, owner_id) for t in owned_tables()))):
-        number = min(int(rows), MOST_ROWS)
-        if number:
-            shares.append(Share(name, number, round(number * float(average or 0)), rows <= MOST_ROWS))
-    shares.sort(key=lambda share: (-share.size, share.name))
+    shares = sorted(_shares(owner_id), key=lambda share: (-share.size, share.name))
     return Storage(shares, _files(owner_id))
 
 
-def size_by_owner(owner_ids: list[int]) -> dict[int, int]:
-    """Bytes in the database of each of a few owners, about: for lists of people. Object storage is left out."""
-    sizes = dict.fromkeys(owner_ids, 0)
-    for owner_id in owner_ids:
-        parts = union_all(*(_measured(table, owner_id) for table in owned_tables()))
-        for _name, rows, average in db.session.execute(parts):
-            sizes[owner_id] += round(min(int(rows), MOST_ROWS) * float(average or 0))
-    return sizes
+def _shares(owner_id: int) -> list[Share]:
+    shares = []
+    statement: Any = union_all(*(_measured(table, owner_id) for table in owned_tables()))
+    for name, rows, average in db.session.execute(statement):
+        number = min(int(rows), MOST_ROWS)
+        if number:
+            shares.append(Share(name, number, round(number * float(average or 0)), rows <= MOST_ROWS))
+    return shares
+
+
+def size_of(owner_id: int) -> int:
+    """Bytes of the owner's rows in the database, about; object storage is left out."""
+    return sum(share.size for share in _shares(owner_id))
 
 
 def _files(owner_id: int) -> Share | None:

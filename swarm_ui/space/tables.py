@@ -22,7 +22,9 @@ def key_columns(table: Table) -> list[Column[Any]]:
     return [column for column in table.primary_key.columns if column.name != "userId"]
 
 
-def portion(table: Table, owner_id: int, columns: list[Column[Any]], last: tuple[Any, ...] | None, limit: int) -> Select[Any]:
+def portion(
+    table: Table, owner_id: int, columns: list[Column[Any]], last: tuple[Any, ...] | None, limit: int
+) -> Select[Any]:
     """The owner's next rows in the order of the primary key.
 
     That order is forced: by the index on the owner, which planners like better, each portion would sort all of the owner's rows. So one walk through

@@ -38,7 +38,9 @@ def show() -> ResponseReturnValue:
 def download() -> ResponseReturnValue:
     """The archive as it was when this began; it is sent while it is read."""
     if not _exports.acquire(blocking=False):
-        raise Refused(503, "Several spaces are being exported at this moment. Try again in a minute.", retry_after=60)
+        raise Refused(
+            503, "Several spaces are being exported at this moment. Try again in a minute.", retry_after=60
+        )
     try:
         record("space.export", g.owner_id, current_user.space_name)
         db.session.commit()
@@ -66,7 +68,9 @@ def begin_erasure() -> ResponseReturnValue:
     """The worker does it; the page says how far it is."""
     form = parse(EraseForm, request.form)
     if form.confirm.casefold() not in {name.casefold() for name in _names()}:
-        return _erase_page({"confirm": "This is neither the name of the space nor its owner's e-mail."}, form.confirm)
+        return _erase_page(
+            {"confirm": "This is neither the name of the space nor its owner's e-mail."}, form.confirm
+        )
     work = erasure.begin(g.owner_id, current_user.space_name)
     record("space.erase", g.owner_id, current_user.space_name, before=work.planned)
     db.session.commit()
@@ -94,7 +98,9 @@ def _erase_page(problems: dict[str, str] | None = None, typed: str = "") -> Resp
         part="space/_progress.html" if erasing else None,
         status=422 if problems else 200,
         work=work if erasing else None,
-        last=None if erasing else db.session.scalars(erasure.last_of(g.owner_id, clock.now() - timedelta(days=1))).first(),
+        last=None
+        if erasing
+        else db.session.scalars(erasure.last_of(g.owner_id, clock.now() - timedelta(days=1))).first(),
         counts={} if erasing else _most_first(erasure.counts(db.session.connection(), g.owner_id)),
         names=_names(),
         problems=problems or {},

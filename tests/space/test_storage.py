@@ -35,10 +35,9 @@ def test_counting_stops_somewhere_and_says_so(filled, monkeypatch, page):
     assert "over 3" in page("/settings/data").text
 
 
-def test_figures_for_a_list_of_owners(filled, bob):
-    found = sizes.size_by_owner([filled.id, bob.id])
-    assert found[bob.id] == 0
-    assert found[filled.id] > 1_000
+def test_a_figure_for_each_owner(filled, bob):
+    assert sizes.size_of(bob.id) == 0
+    assert sizes.size_of(filled.id) > 1_000
     db.session.rollback()
 
 
