@@ -65,9 +65,9 @@ def test_what_changed_is_told_as_before_and_after(page, events):
     seen = page("/settings/audit")
     role = seen.find(id=f"event-{events[2].id}")
     assert [role.find("del").get_text(), role.find("ins").get_text()] == ["before: viewer", "after: editor"]
-    zone = seen.find(id=f"event-{events[5].id}").find(class_="diff").get_text(" ")
+    zone = seen.find(id=f"event-{events[5].id}").find(class_="changed").get_text(" ")
     assert " ".join(zone.split()) == "time zone before: UTC → after: Asia/Tokyo"
-    made = seen.find(id=f"event-{events[0].id}").find(class_="diff")
+    made = seen.find(id=f"event-{events[0].id}").find(class_="changed")
     assert " ".join(made.get_text(" ").split()) == "name ci scopes read"
 
 
