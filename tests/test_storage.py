@@ -4,6 +4,7 @@ import hashlib
 import stat
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -40,12 +41,30 @@ class S3(BaseHTTPRequestHandler):
         self.answer(200, ETag=f'"{hashlib.md5(body).hexdigest()}"')
 
     def do_GET(self) -> None:
-        if self.path in self.objects:
+        bucket, _, query = self.path.partition("?")
+        if "list-type=2" in query:
+            self.answer(200, self._listing(bucket.strip("/"), parse_qs(query)))
+        elif self.path in self.objects:
             self.answer(200, self.objects[self.path], ETag='"x"')
         else:
             self.answer(404, b"<Error><Code>NoSuchKey</Code><Message>none</Message></Error>")
 
     do_HEAD = do_GET
+
+    def _listing(self, bucket: str, asked: dict[str, list[str]]) -> bytes:
+        """Two objects a page."""
+        prefix, begin = asked["prefix"][0], int(asked.get("continuation-token", ["0"])[0])
+        names = sorted(path.removeprefix(f"/{bucket}/") for path in self.objects)
+        found = [name for name in names if name.startswith(prefix)]
+        items = "".join(
+            f"<Contents><Key>{name}</Key><Size>{len(self.objects[f'/{bucket}/{name}'])}</Size></Contents>"
+            for name in found[begin : begin + 2]
+        )
+        more = begin + 2 < len(found)
+        token = f"<NextContinuationToken>{begin + 2}</NextContinuationToken>" if more else ""
+        return (
+            f"<ListBucketResult><IsTruncated>{str(more).lower()}</IsTruncated>{token}{items}</ListBucketResult>"
+        ).encode()
 
     def do_DELETE(self) -> None:
         self.objects.pop(self.path, None)
@@ -111,6 +130,18 @@ def test_it_knows_what_exists(storage):
     assert storage.exists(url)
     storage.delete(url)
     assert not storage.exists(url)
+
+
+def test_what_lies_below_a_prefix_is_measured_and_deleted(storage):
+    kept = storage.put("payloads/12/neighbour", b"stays")
+    mine = [storage.put(f"payloads/1/{number}", b"x" * number) for number in range(1, 6)]
+    assert storage.size_of("payloads/1/", 100) == (5, 15, True)
+    assert storage.size_of("payloads/1/", 3)[0::2] == (3, False)
+    assert storage.delete_all("payloads/1/", 3) == 3
+    assert storage.delete_all("payloads/1/", 100) == 2
+    assert storage.delete_all("payloads/1/", 100) == 0
+    assert not any(storage.exists(url) for url in mine)
+    assert storage.get(kept) == b"stays"
 
 
 def test_nothing_there_is_said_so(storage):
