@@ -37,8 +37,8 @@ _SET_UP_WRONG = (
     "invalid_scope",
     "redirect_uri_mismatch",
 )
-# What somebody gets who guesses; a provider that is down is nobody's attempt.
-GUESSED = frozenset({"unknown_state", "used", "no_code", "code_refused", "uninvited", "disabled"})
+# What somebody gets who guesses; who is not invited, or comes from a provider that is down, guesses nothing.
+GUESSED = frozenset({"unknown_state", "no_code", "code_refused"})
 REFUSED_THERE = {
     **{error: ("cancelled", error) for error in _CANCELLED},
     **{error: ("wrong_settings", error) for error in _SET_UP_WRONG},

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, Response
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, Response, expect
 
 from tests.browser.installation import Installation, Person, database_beside
 
 WIDE, NARROW = 1440, 390
+# How long something may take to show on a busy machine; what has to be quick is measured where it matters.
+expect.set_options(timeout=15_000)
 HERE = Path(__file__).parent
 
 
