@@ -135,7 +135,7 @@ def tab(
         context = new_context(
             viewport={"width": width, "height": 900}, color_scheme=theme, java_script_enabled=script
         )
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(30_000)
         if person:
             sign_in(context, person)
         tab = Tab(context.new_page(), installation.url)
