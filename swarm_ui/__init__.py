@@ -61,6 +61,8 @@ def _configure(app: Flask, settings: config.Settings) -> None:
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.public_url.startswith("https:"),
         PERMANENT_SESSION_LIFETIME=settings.session_lifetime,
+        # The cookie ends with the session; an answer that was on its way must not bring back one that was taken away.
+        SESSION_REFRESH_EACH_REQUEST=False,
         MAX_CONTENT_LENGTH=settings.max_body_bytes,
     )
     app.jinja_env.undefined = StrictUndefined
