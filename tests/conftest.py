@@ -19,7 +19,7 @@ from flask.testing import FlaskClient, FlaskCliRunner
 from jinja2 import FileSystemBytecodeCache
 from sqlalchemy import create_engine, event, make_url, text
 
-from swarm_ui import clock, config, create_app
+from swarm_ui import clock, config, create_app, sample
 from swarm_ui.extensions import db
 from tests import make as builders
 from tests.pages import Page
@@ -215,6 +215,29 @@ def client_of(app) -> Callable:
         return client
 
     return sign_in
+
+
+@pytest.fixture
+def people(make, alice, root):
+    """Somebody for each role in Alice's space."""
+    everybody = {"owner": alice, "admin": root, "stranger": None}
+    for role in ("viewer", "operator", "editor"):
+        everybody[role] = make.user(name=f"The {role}")
+        make.membership(alice, everybody[role], role)
+    return everybody
+
+
+@pytest.fixture
+def browser_of(app, client_of, people, alice):
+    """`browser_of("viewer")` shows Alice's space."""
+    return lambda who: client_of(people[who], owner=alice) if people[who] else app.test_client()
+
+
+@pytest.fixture
+def no_sample(monkeypatch):
+    """What the sample holds is tested elsewhere; here it would take most of the time."""
+    monkeypatch.setattr(sample, "load", lambda owner_id: None)
+    monkeypatch.setattr(sample, "remove", lambda owner_id: None)
 
 
 @pytest.fixture

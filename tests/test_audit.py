@@ -3,7 +3,6 @@
 import pytest
 from sqlalchemy import delete, select, update
 
-from swarm_ui import sample
 from swarm_ui.audit import AuditEvent, columns_of
 from swarm_ui.extensions import db
 from swarm_ui.tenancy import bind_owner
@@ -12,24 +11,7 @@ from tests.changes import CHANGES, EXEMPT, NEW, PEOPLE, RANKS, Scene, check_tabl
 TRAIL = AuditEvent.__table__
 
 
-@pytest.fixture(autouse=True)
-def _no_sample(monkeypatch):
-    monkeypatch.setattr(sample, "load", lambda owner_id: None)
-    monkeypatch.setattr(sample, "remove", lambda owner_id: None)
-
-
-@pytest.fixture
-def people(make, alice, root):
-    everybody = {"owner": alice, "admin": root, "stranger": None}
-    for role in ("viewer", "operator", "editor"):
-        everybody[role] = make.user(name=f"The {role}")
-        make.membership(alice, everybody[role], role)
-    return everybody
-
-
-@pytest.fixture
-def browser_of(app, client_of, people, alice):
-    return lambda who: client_of(people[who], owner=alice) if people[who] else app.test_client()
+pytestmark = pytest.mark.usefixtures("no_sample")
 
 
 def trail() -> list:

@@ -2,7 +2,6 @@
 
 import pytest
 
-from swarm_ui import sample
 from swarm_ui.access import CONTENT_SECURITY_POLICY
 from tests.changes import CHANGES, PEOPLE, RANKS, Change, Scene, check_table, unsafe_routes
 from tests.test_tenancy import build, fill
@@ -17,27 +16,7 @@ READ_BY = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _no_sample(monkeypatch):
-    """What the sample holds is tested elsewhere; here it would take most of the time."""
-    monkeypatch.setattr(sample, "load", lambda owner_id: None)
-    monkeypatch.setattr(sample, "remove", lambda owner_id: None)
-
-
-@pytest.fixture
-def people(make, alice, root):
-    """Somebody for each role in Alice's space."""
-    everybody = {"owner": alice, "admin": root, "stranger": None}
-    for role in ("viewer", "operator", "editor"):
-        everybody[role] = make.user(name=f"The {role}")
-        make.membership(alice, everybody[role], role)
-    return everybody
-
-
-@pytest.fixture
-def browser_of(app, client_of, people, alice):
-    """`browser_of("viewer")` shows Alice's space."""
-    return lambda who: client_of(people[who], owner=alice) if people[who] else app.test_client()
+pytestmark = pytest.mark.usefixtures("no_sample")
 
 
 def is_refused(response, who: str, rule: str, needs: str) -> None:

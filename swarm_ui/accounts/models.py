@@ -32,6 +32,9 @@ class User(Timed, db.Model):
     space_key: Mapped[int | None] = mapped_column("spaceKey", BigInteger, default=new_space_key)
     # Somebody who is disabled enters nowhere, and neither do the keys that they made.
     disabled_at: Mapped[datetime | None] = mapped_column("disabledAt")
+    # What their space held when the worker last looked, about; see `space/measuring.py`.
+    storage_bytes: Mapped[int | None] = mapped_column("storageBytes", BigInteger)
+    storage_at: Mapped[datetime | None] = mapped_column("storageAt")
 
 
 class Membership(Timed, db.Model):

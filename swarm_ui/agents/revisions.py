@@ -25,7 +25,8 @@ NAMES = {
 }
 # Comparing takes time that grows with the square of the lines.
 MOST_LINES = 400
-LONGEST_LINE = 600
+LONGEST_LINE = 600  # in a comparison
+LONGEST_WHOLE = 10_000
 AROUND = 2
 
 
@@ -81,7 +82,10 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]
 def shown(snapshot: Mapping[str, Any]) -> list[Change]:
     """All that a revision holds."""
     return [
-        Change(column, [Line("same", _around(text, 0)) for text in lines[:MOST_LINES]] + _rest(lines))
+        Change(
+            column,
+            [Line("same", _around(text, 0, LONGEST_WHOLE)) for text in lines[:MOST_LINES]] + _rest(lines),
+        )
         for column in NAMES
         if (lines := _lines(column, snapshot))
     ]
@@ -157,12 +161,12 @@ def _first_difference(one_: str, other: str) -> int:
     return next((place for place in range(shorter) if one_[place] != other[place]), shorter)
 
 
-def _around(text: str, at: int) -> str:
+def _around(text: str, at: int, most: int = LONGEST_LINE) -> str:
     """The text, or so much of it around one place."""
-    if len(text) <= LONGEST_LINE:
+    if len(text) <= most:
         return text
-    start = max(0, min(at - LONGEST_LINE // 4, len(text) - LONGEST_LINE))
-    end = start + LONGEST_LINE
-    left = f"({start:,} characters) …" if start else ""
-    right = f"… ({len(text) - end:,} characters)" if end < len(text) else ""
+    start = max(0, min(at - most // 4, len(text) - most))
+    end = start + most
+    left = f"({start:,} more characters) …" if start else ""
+    right = f"… ({len(text) - end:,} more characters)" if end < len(text) else ""
     return left + text[start:end] + right

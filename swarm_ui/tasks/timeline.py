@@ -198,15 +198,28 @@ def _row(span: Span, key: str, depth: int, axis: Axis, called: str) -> Row:
     x, end = axis.x(span.started_at), axis.x(max(span.ended_at, span.started_at))
     ms = max(span.ended_at - span.started_at, 0) / 1000
     failed = span.status == "error"
-    why = " · ".join(filter(None, (called, _why(span) if failed else "")))
-    # A character of a label is about 1.3 percent of a narrow axis.
-    room = (len(why) + 9) * 1.3
-    side: Literal["right", "left", "in"] = "right"
-    if end + room > 100:
-        side = "left" if x > room or x > max(100 - end, end - x) else "in"
+    cause = _why(span) if failed else ""
+    why, side = _label((" · ".join(filter(None, (called, cause))), cause), x, end)
     return Row(
         key, span.name, span.kind, failed, depth, x, end - x, axis.ms(span.started_at), ms, why, side, called
     )  # fmt: skip
+
+
+Side = Literal["right", "left", "in"]
+_CHARACTER = 1.3  # percent of a narrow axis, about
+_DURATION = 9  # characters beside the words
+
+
+def _label(wordings: tuple[str, ...], x: float, end: float) -> tuple[str, Side]:
+    """The first wording that fits beside or inside the bar, and where; the last one is cut where the most room is."""
+    rooms: dict[Side, float] = {"right": 100 - end, "left": x, "in": end - x}
+    for words in wordings:
+        for side, room in rooms.items():
+            if (len(words) + _DURATION) * _CHARACTER <= room:
+                return words, side
+    side = max(rooms, key=lambda one: rooms[one])
+    most = int(rooms[side] / _CHARACTER) - _DURATION
+    return words if len(words) <= most else words[: most - 1] + "…", side
 
 
 def _why(span: Span) -> str:

@@ -3,8 +3,11 @@
 import re
 
 WORDS = {
+    "agent.activate": "activated the agent",
     "agent.create": "made the agent",
+    "agent.deactivate": "deactivated the agent",
     "agent.delete": "deleted the agent",
+    "agent.remove": "removed for good the agent",
     "agent.restore": "restored the agent",
     "agent.undelete": "brought back the agent",
     "agent.update": "changed the agent",

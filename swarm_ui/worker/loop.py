@@ -21,7 +21,7 @@ from swarm_ui.projection import summaries
 from swarm_ui.projection.leases import mark_again
 from swarm_ui.projection.project import Projector
 from swarm_ui.rawsql import Busy, retrying, transaction
-from swarm_ui.space import erasure
+from swarm_ui.space import erasure, measuring
 from swarm_ui.worker.doorbell import Doorbell
 
 log = logging.getLogger(__name__)
@@ -31,6 +31,7 @@ SUMMARIES_EVERY_US = 2_000_000
 SWEEP_EVERY_US = 30_000_000
 PURGE_EVERY_US = 3_600_000_000
 ERASE_EVERY_US = 1_000_000
+MEASURE_EVERY_US = 5_000_000
 
 
 def main(app: Flask) -> None:
@@ -59,6 +60,7 @@ class Worker:
         self._going = True
         self._erasing = False
         self._seen_at = self._summed_at = self._swept_at = self._purged_at = self._erased_at = 0
+        self._measured_at = 0
 
     def stop(self, _signal: int | None = None, _frame: FrameType | None = None) -> None:
         self._going = False
@@ -99,6 +101,9 @@ class Worker:
         # After a full portion there may be more of them.
         if now - self._purged_at >= PURGE_EVERY_US and purging.purge(self.engine) < purging.AT_A_TIME:
             self._purged_at = now
+        if not done.traces and now - self._measured_at >= MEASURE_EVERY_US:
+            measuring.measure_one(self.engine)
+            self._measured_at = now
         return self._erase(now) or done.traces > 0
 
     def _erase(self, now: int) -> bool:

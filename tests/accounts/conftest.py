@@ -8,10 +8,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from sqlalchemy import select
 
-from swarm_ui import config
+from swarm_ui import config, create_app
 from swarm_ui.accounts.models import BrowserSession, User
 from swarm_ui.extensions import db
 from tests import identity
+from tests.conftest import Browser
 from tests.pages import Page
 
 
@@ -132,3 +133,13 @@ def accounts() -> list[tuple]:
             select(User.open_id, User.email, User.name, User.role).order_by(User.id)
         )
     ]
+
+
+@pytest.fixture
+def other_process(environ, app):
+    """The same product on the same database, as another process has it."""
+    other = create_app(config.load(environ))
+    other.testing, other.test_client_class = True, Browser
+    yield other
+    with other.app_context():
+        db.engine.dispose()

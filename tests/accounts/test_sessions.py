@@ -2,23 +2,11 @@
 
 import pytest
 
-from swarm_ui import config, create_app
 from swarm_ui.accounts import entry, sessions
-from swarm_ui.extensions import db
 from swarm_ui.settings.browsers import browser_of
-from tests.conftest import Browser
 from tests.pages import Page
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
-
-
-@pytest.fixture
-def other_process(environ, app):
-    other = create_app(config.load(environ))
-    other.testing, other.test_client_class = True, Browser
-    yield other
-    with other.app_context():
-        db.engine.dispose()
 
 
 def the_same_browser(client, app):

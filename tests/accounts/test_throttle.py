@@ -19,16 +19,6 @@ def _few(monkeypatch):
     monkeypatch.setitem(throttle.LIMITS, "key", Limit(3, KEY.window))
 
 
-@pytest.fixture
-def other_process(environ, app):
-    """The same product on the same database, as another process has it."""
-    other = create_app(config.load(environ))
-    other.testing, other.test_client_class = True, Browser
-    yield other
-    with other.app_context():
-        db.engine.dispose()
-
-
 def opened(client, token: str = "nothing", **other):
     return client.post(f"/login/{token}", **other)
 

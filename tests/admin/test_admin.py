@@ -6,6 +6,7 @@ from sqlalchemy import select
 from swarm_ui.accounts.models import User
 from swarm_ui.admin import people as acts
 from swarm_ui.extensions import db
+from swarm_ui.space import measuring
 from tests.pages import Page
 
 
@@ -24,8 +25,8 @@ def test_people_are_listed(admin, make, alice, bob, time):
     make.user(name="Gone", disabled_at=time.now)
     make.user(name="Here", last_signed_in=time.now)
     rows = Page(admin.get("/admin"), "/admin").rows()
-    assert "Root root@example.org Administrator Never signed in 1 never" in rows
-    assert "Bob Baker bob@example.org User Never signed in 2 never" in rows
+    assert "Root root@example.org Administrator Never signed in 1 – never" in rows
+    assert "Bob Baker bob@example.org User Never signed in 2 – never" in rows
     assert any(row.startswith("Gone") and "Disabled" in row for row in rows)
     assert any(row.startswith("Here") and "Active" in row for row in rows)
 
@@ -191,3 +192,20 @@ def test_a_person_who_does_not_exist_is_not_found(admin):
     for path in ("/admin/people/999999", "/admin/people/2147483648", "/admin/people/x", "/admin/people/-1"):
         assert admin.get(path).status_code == 404
     assert db.session.scalar(select(User.id).where(User.name == "x")) is None
+
+
+def test_the_worker_measures_spaces_once_an_hour(admin, make, alice, time):
+    while measuring.measure_one(db.engine):
+        pass
+    before = reloaded(alice)
+    assert before.storage_bytes is not None
+    assert before.storage_at == time.now
+    make.task(alice, summary="x" * 3_000)
+    assert not measuring.measure_one(db.engine)
+    assert reloaded(alice).storage_bytes == before.storage_bytes
+    time.forward(hours=1)
+    while measuring.measure_one(db.engine):
+        pass
+    assert reloaded(alice).storage_bytes > 3_000
+    rows = Page(admin.get("/admin"), "/admin").rows()
+    assert next("KiB" in row for row in rows if row.startswith("Alice"))

@@ -191,13 +191,30 @@ def test_every_action_has_words():
             if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) in (
                 "record",
                 "_note",
+                "insert_event",
             ):
-                for first in node.args[:1]:
+                for first in node.args[:4]:
                     if isinstance(first, ast.Constant) and "." in str(first.value):
                         recorded[first.value] = path.relative_to(SOURCE)
     missing = {action: str(path) for action, path in recorded.items() if action not in words.WORDS}
     assert len(recorded) > 15
     assert not missing, f"say in swarm_ui/trail/words.py what these are called on the audit page: {missing}"
+
+
+def test_the_product_itself_acts_under_its_name(page, make, alice):
+    make.event(alice, actor_id=None, actor="Swarm UI", via="worker", action="agent.remove", subject="old one")
+    seen = page("/settings/audit")
+    assert "Swarm UI removed for good the agent old one" in seen.text
+    assert "by itself" in seen.text
+
+
+def test_what_was_made_is_shown_without_its_empty_fields(page, make, alice):
+    make.event(alice, action="agent.create", before=None, after={"name": "coder", "serviceName": "", "edited": []})
+    make.event(alice, action="agent.update", before={"description": ""}, after={"description": "Writes. " * 100})
+    seen = page("/settings/audit")
+    assert "service name" not in seen.text
+    assert "name coder" in seen.text
+    assert seen.select("ins details summary")[0].text.endswith("…")
 
 
 def test_hostile_texts_are_text(page, make, alice):
