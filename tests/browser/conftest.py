@@ -87,9 +87,12 @@ class Tab:
         ]
 
     def asked_for(self) -> list[str]:
-        """What was asked for since the requests were cleared, by the last part of its path; the last one is the question itself."""
+        """What the page asked for since the requests were cleared, by the last part of its path; the last one is the question itself.
+
+        Assets are left out: a browser fetches the icon whenever it likes.
+        """
         assert self.page.evaluate("fetch('/-/healthy').then((answer) => answer.status)") == 200
-        return [request.url.rpartition("/")[2] for request in self.requests]
+        return [request.url.rpartition("/")[2] for request in self.requests if "/static/" not in request.url]
 
     def forgive(self, words: str) -> None:
         """Drops complaints that the test itself is the cause of."""
