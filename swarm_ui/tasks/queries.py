@@ -15,6 +15,7 @@ from swarm_ui.extensions import db
 from swarm_ui.ingest.models import Span
 from swarm_ui.metrics.models import Metric
 from swarm_ui.tasks.models import LEVELS, ExecutionLog, Message, Task, TaskAgent, TaskTrace
+from swarm_ui.tasks.usual import Usual, usual
 from swarm_ui.web import RowId, Slice, keyset
 from swarm_ui.workflows.models import Workflow
 
@@ -24,6 +25,7 @@ OPTIONS = 200
 RANGES = {"24h": timedelta(hours=24), "7d": timedelta(days=7), "30d": timedelta(days=30)}
 # A run with more spans than this shows its first ones.
 MOST_SPANS = 20_000
+USUAL_RUNS, MOST_TRACES = 20, 500
 
 # Runs of these are few: it is quicker to read them all than to look for them among all runs of an agent.
 _RARE = ("pending", "running", "timeout")
@@ -172,7 +174,9 @@ def agent_of(agent_id: str | None) -> Any:
     """(name, type, deleted_at), None where there is no such agent. The name of one that was deleted leads nowhere."""
     if agent_id is None:
         return None
-    return db.session.execute(select(Agent.name, Agent.type, Agent.deleted_at).where(Agent.id == agent_id)).first()
+    return db.session.execute(
+        select(Agent.name, Agent.type, Agent.deleted_at).where(Agent.id == agent_id)
+    ).first()
 
 
 def options(model: type[Agent] | type[Workflow], chosen: str | None) -> list[tuple[str, str]]:
@@ -215,11 +219,14 @@ def traces_of(task_id: str) -> list[str]:
     return list(db.session.scalars(statement.limit(1000)))
 
 
+_TOKENS: Any = func.coalesce(Span.input_tokens + Span.output_tokens, Span.input_tokens, Span.output_tokens)
+
+
 def spans_of(task_id: str, *columns: Any) -> Select[Any]:
     """All spans of a run, of all its traces; by default the columns of `timeline.Span`."""
     columns = columns or (
         Span.trace_id, Span.span_id, Span.parent_span_id, Span.agent_id, Span.kind, Span.name, Span.status,
-        Span.started_at, Span.ended_at, Span.error_type, func.substr(Span.error_message, 1, 200),
+        Span.started_at, Span.ended_at, Span.error_type, func.substr(Span.error_message, 1, 200), _TOKENS,
     )  # fmt: skip
     # No join: SQLite would begin it with all spans of the owner.
     return select(*columns).where(
@@ -244,14 +251,21 @@ def messages_of(task_id: str, *columns: Any, type: str | None = None) -> Select[
 
 
 def logs_of(
-    task_id: str, *columns: Any, level: str | None = None, agent: str | None = None, span: str | None = None
+    task_id: str,
+    *columns: Any,
+    level: str | None = None,
+    agent: str | None = None,
+    span: str | None = None,
+    q: str | None = None,
 ) -> Select[Any]:
-    """`level` is the lowest one wanted."""
+    """`level` is the lowest one wanted, `q` text that the line holds in any case of letters."""
     statement = select(*(columns or (ExecutionLog,))).where(ExecutionLog.task_id == task_id)
     if level and level != LEVELS[0]:
         statement = statement.where(ExecutionLog.level.in_(LEVELS[LEVELS.index(level) :]))
     if agent:
         statement = statement.where(ExecutionLog.agent_id == agent)
+    if q:
+        statement = statement.where(ExecutionLog.message.icontains(q, autoescape=True))
     return statement.where(ExecutionLog.span_id == span) if span else statement
 
 
@@ -273,14 +287,57 @@ def counts_by(column: InstrumentedAttribute[Any], task_id: str) -> dict[str, int
 
 
 def hand_offs_of(task_id: str) -> Select[Any]:
-    """Requests, and errors that came back, for the lines of the timeline."""
+    """Who asked whom and when the answer came, for the lines and the waiting in the timeline."""
     columns: tuple[Any, ...] = (Message.sender_id, Message.recipient_id, Message.at, Message.message_type)
     return (
         select(*columns)
-        .where(Message.task_id == task_id, Message.message_type.in_(("request", "error")))
+        .where(Message.task_id == task_id, Message.message_type.in_(("request", "response", "error")))
         .order_by(Message.at, Message.id)
-        .limit(1000)
+        .limit(2000)
     )
+
+
+def usual_steps(task: Task) -> Usual:
+    """Of the workflow's last completed runs; looks at no more than MOST_SPANS steps."""
+    runs, traces = _other_runs(task)
+    steps = select(Span.kind, Span.name, Span.ended_at - Span.started_at, _TOKENS)
+    return usual(db.session.execute(steps.where(Span.trace_id.in_(traces)).limit(MOST_SPANS)), runs)
+
+
+def usual_ms_of(task: Task, span: Span) -> float | None:
+    """The median of steps of this kind and name in the workflow's last completed runs."""
+    _, traces = _other_runs(task)
+    of_this_kind = select(Span.kind, Span.name, Span.ended_at - Span.started_at, _TOKENS).where(
+        Span.trace_id.in_(traces), Span.kind == span.kind, Span.name == span.name
+    )
+    found = usual(db.session.execute(of_this_kind.limit(1_000)), 0).took
+    us = found.get((span.kind, span.name))
+    return None if us is None else us / 1000
+
+
+def _other_runs(task: Task) -> tuple[int, list[str]]:
+    """How many of the workflow's last completed runs, and their traces."""
+    if not task.workflow_id:
+        return 0, []
+    runs = (
+        select(Task.id)
+        .where(Task.workflow_id == task.workflow_id, Task.status == "completed", Task.id != task.id)
+        .order_by(Task.started_at.desc(), Task.id.desc())
+        .limit(USUAL_RUNS)
+    )
+    run_ids = list(db.session.scalars(runs))
+    traces = select(TaskTrace.trace_id).where(TaskTrace.task_id.in_(run_ids)).limit(MOST_TRACES)
+    return len(run_ids), list(db.session.scalars(traces))
+
+
+def used_by_steps(task_id: str) -> dict[str, tuple[int | None, float | None]]:
+    """Span id of each model call → its tokens and cost."""
+    rows = db.session.execute(
+        select(Metric.span_id, Metric.token_usage, Metric.estimated_cost)
+        .where(Metric.task_id == task_id, Metric.span_id.is_not(None))
+        .limit(MOST_SPANS)
+    )
+    return {span_id: (tokens, cost) for span_id, tokens, cost in rows if span_id}
 
 
 def usual_of(task: Task) -> tuple[float | None, float | None]:

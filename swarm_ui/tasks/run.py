@@ -10,10 +10,14 @@ from sqlalchemy import func, select
 
 from swarm_ui import clock
 from swarm_ui.extensions import db
-from swarm_ui.formatting import clock_time, offset, plural
+from swarm_ui.formatting import clip, clock_time, offset, plural
 from swarm_ui.ingest.models import Span
+from swarm_ui.jsontext import loads
 from swarm_ui.tasks import pretty, queries, steps, waterfall
+from swarm_ui.tasks.flow import Exchange
+from swarm_ui.tasks.graph import speakers_of
 from swarm_ui.tasks.models import ExecutionHistory, ExecutionLog, Message, Task
+from swarm_ui.tasks.swimlanes import arrows_of, columns_of
 from swarm_ui.tasks.timeline import HandOff, Moment, Timeline, build
 from swarm_ui.tasks.tree import Span as TreeSpan
 from swarm_ui.web import Slice, keyset
@@ -28,11 +32,23 @@ class Shape(BaseModel):
     """How the page is asked for: which part, which steps, the step and the lane that are open."""
 
     part: Literal["head", "timeline", "lane"] | None = None
-    steps: Literal["brief", "all", "failed"] = "brief"
+    steps: Literal["brief", "all", "failed", "critical"] = "brief"
+    gaps: Literal["short"] | None = None
+    usual: Literal["marked"] | None = None
     span: queries.IdText | None = None
     lane: queries.IdText | None = None
     start: int = Field(0, alias="from", ge=0)
     stop: int | None = Field(None, alias="to", ge=0)
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """What the links of the page keep of its address."""
+        chosen = {
+            "steps": self.steps if self.steps != "brief" else None,
+            "gaps": self.gaps,
+            "usual": self.usual,
+        }
+        return {name: value for name, value in chosen.items() if value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +66,7 @@ class Callout:
 
 def page_of(found: Any, shape: Shape) -> dict[str, Any]:
     task = found.Task
-    spans, hand_offs = _spans(task), _hand_offs(task)
+    spans, exchanges = _spans(task), _exchanges(task)
     messages, lines = _message_slice(task, None, None), _log_slice(task, None, None, None, None, None)
     names = queries.names_of(
         {
@@ -60,7 +76,7 @@ def page_of(found: Any, shape: Shape) -> dict[str, Any]:
             *(line.agent_id for line in lines.items),
         }
     )
-    context = timeline_of(found, shape, spans, hand_offs, names)
+    context = timeline_of(found, shape, spans, exchanges, names)
     timeline, selected = context["timeline"], context["selected"]
     opened: dict[str, Any] = {"step": None, "missing": None}
     if selected:
@@ -83,17 +99,22 @@ def timeline_of(
     found: Any,
     shape: Shape,
     spans: Sequence[TreeSpan] | None = None,
-    hand_offs: Sequence[HandOff] | None = None,
+    exchanges: Sequence[Exchange] | None = None,
     names: Names | None = None,
 ) -> dict[str, Any]:
     task = found.Task
     spans = _spans(task) if spans is None else spans
-    hand_offs = _hand_offs(task) if hand_offs is None else hand_offs
+    exchanges = _exchanges(task) if exchanges is None else exchanges
     names = queries.names_of({span.agent_id for span in spans}) if names is None else names
+    usual = queries.usual_steps(task) if shape.usual else None
     timeline = build(
         spans[: queries.MOST_SPANS],
         names,
-        hand_offs,
+        [
+            HandOff(one.sender_id, one.recipient_id, one.at, one.kind == "error")
+            for one in exchanges
+            if one.kind != "response"
+        ],
         title=found.workflow_name or "No agent",
         mode=shape.steps,
         failed_span_id=task.failed_span_id if task.status in ("failed", "timeout") else None,
@@ -103,11 +124,14 @@ def timeline_of(
         stop=shape.stop,
         since_us=clock.to_us(task.started_at) if task.started_at else None,
         until_us=_goes_on_until(task, spans),
+        exchanges=exchanges,
+        short=shape.gaps == "short",
+        usual=usual,
     )
     selected = shape.span
     if selected is None and timeline.first_failure and task.status == "failed":
         selected = timeline.first_failure.key
-    kept: dict[str, Any] = {} if shape.steps == "brief" else {"steps": shape.steps}
+    kept = shape.kept
     return {
         "task": task,
         "found": found,
@@ -117,7 +141,9 @@ def timeline_of(
         "draw": waterfall,
         "task_url": url_for("tasks.show", task_id=task.id),
         "query": "".join(f"{name}={value}&" for name, value in kept.items()),
+        "kept": kept,
         "timeline_url": url_for("tasks.show", task_id=task.id, part="timeline", **kept),
+        "usual_runs": usual.runs if usual else None,
         "most_spans": queries.MOST_SPANS if len(spans) > queries.MOST_SPANS else None,
         "no_agent": NO_AGENT,
     }
@@ -128,10 +154,10 @@ def _spans(task: Task) -> list[TreeSpan]:
     return [TreeSpan._make(row) for row in rows]
 
 
-def _hand_offs(task: Task) -> list[HandOff]:
+def _exchanges(task: Task) -> list[Exchange]:
     rows = db.session.execute(queries.hand_offs_of(task.id))
     return [
-        HandOff(row.sender_id, row.recipient_id, clock.to_us(row.at), row.message_type == "error")
+        Exchange(row.sender_id, row.recipient_id, clock.to_us(row.at), row.message_type)
         for row in rows
         if row.at
     ]
@@ -224,22 +250,49 @@ def step_of(task: Task, span: Span, key: str) -> dict[str, Any]:
 
 
 def messages_of(
-    task: Task, type: str | None, cursor: str | None, slice_: Slice | None = None, names: Names | None = None
+    task: Task,
+    type: str | None,
+    cursor: str | None,
+    slice_: Slice | None = None,
+    names: Names | None = None,
+    *,
+    lanes: bool = False,
 ) -> dict[str, Any]:
     slice_ = slice_ or _message_slice(task, type, cursor)
+    order = speakers_of(task.id) if lanes else []
     if names is None:
         names = queries.names_of(
-            agent for message in slice_.items for agent in (message.sender_id, message.recipient_id)
+            [
+                *order,
+                *(agent for message in slice_.items for agent in (message.sender_id, message.recipient_id)),
+            ]
         )
+    columns = columns_of(order, names)
     counts = {} if cursor else queries.counts_by(Message.message_type, task.id)
     return {
         "messages": slice_,
         "message_type": type,
         "message_counts": counts,
-        "contents": {message.id: pretty.show(message.content, MESSAGE_LIMIT) for message in slice_.items},
+        "contents": {}
+        if lanes
+        else {message.id: pretty.show(message.content, MESSAGE_LIMIT) for message in slice_.items},
+        "message_view": "lanes" if lanes else None,
+        "columns": columns,
+        "arrows": arrows_of(slice_.items, columns) if lanes else [],
+        "starts": {message.id: clip(_words(message.content), 90) for message in slice_.items}
+        if lanes
+        else {},
         "message_names": names,
         "is_tail": _is_tail(task, cursor),
     }
+
+
+def _words(content: str | None) -> str | None:
+    """What was said. Of an object that holds one text, such as the arguments of a hand-off, that text."""
+    text, is_json = pretty.plain(content)
+    parsed = loads(text) if text and is_json and len(text) < 20_000 else None
+    texts = [value for value in parsed.values() if isinstance(value, str)] if isinstance(parsed, dict) else []
+    return texts[0] if len(texts) == 1 else text
 
 
 def _message_slice(task: Task, type: str | None, cursor: str | None) -> Slice:
@@ -264,11 +317,12 @@ def logs_of(
     span: str | None = None,
     line: str | None = None,
     cursor: str | None = None,
+    q: str | None = None,
     *,
     slice_: Slice | None = None,
     names: Names | None = None,
 ) -> dict[str, Any]:
-    slice_ = slice_ or _log_slice(task, level, agent, span, line, cursor)
+    slice_ = slice_ or _log_slice(task, level, agent, span, line, cursor, q)
     if names is None:
         names = queries.names_of(
             [agent, *(task.assigned_agents or [])[:200], *(line.agent_id for line in slice_.items)]
@@ -280,6 +334,7 @@ def logs_of(
         "log_agent": agent,
         "log_span": span,
         "log_line": line,
+        "log_q": q,
         "log_counts": counts,
         "log_names": names,
         "line_limit": LINE_LIMIT,
@@ -288,7 +343,13 @@ def logs_of(
 
 
 def _log_slice(
-    task: Task, level: str | None, agent: str | None, span: str | None, line: str | None, cursor: str | None
+    task: Task,
+    level: str | None,
+    agent: str | None,
+    span: str | None,
+    line: str | None,
+    cursor: str | None,
+    q: str | None = None,
 ) -> Slice:
     text = func.substr(ExecutionLog.message, 1, LINE_LIMIT + 1).label("message")
     columns = (
@@ -299,7 +360,7 @@ def _log_slice(
         ExecutionLog.agent_id,
         ExecutionLog.span_id,
     )
-    statement = queries.logs_of(task.id, *columns, text, level=level, agent=agent, span=span)
+    statement = queries.logs_of(task.id, *columns, text, level=level, agent=agent, span=span, q=q)
     if line:
         statement = queries.from_line(statement, task.id, line)
     return _paged(statement, ExecutionLog, LINES, cursor, _is_tail(task, cursor) and not line)

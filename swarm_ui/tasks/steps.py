@@ -40,6 +40,18 @@ class Link:
     task_id: str | None
 
 
+@dataclass(slots=True)
+class Below:
+    """What a step holds, all levels together. Tokens and cost are None where no model call said any."""
+
+    steps: int = 0
+    llm_calls: int = 0
+    tool_calls: int = 0
+    failures: int = 0
+    tokens: int | None = None
+    cost: float | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     span: Span
@@ -62,6 +74,8 @@ class Step:
     metric: Metric | None
     logs: list[Any]
     more_logs: bool
+    below: Below | None
+    usual_ms: float | None
 
     @property
     def cost(self) -> float | None:
@@ -102,7 +116,36 @@ def step_of(task: Task, span: Span, key: str, began_us: int) -> Step:
         metric=queries.measured(task.id, span.span_id),
         logs=list(logs[:LOG_LINES]),
         more_logs=len(logs) > LOG_LINES,
+        below=_below(task.id, span) if span.kind in ("agent", "workflow", "step") else None,
+        usual_ms=queries.usual_ms_of(task, span),
     )
+
+
+def _below(task_id: str, span: Span) -> Below | None:
+    """None for a step that holds no other."""
+    columns = (Span.trace_id, Span.span_id, Span.parent_span_id, Span.kind, Span.status)
+    children: dict[str, list[Any]] = {}
+    for row in db.session.execute(queries.spans_of(task_id, *columns).limit(queries.MOST_SPANS)):
+        if row.trace_id == span.trace_id and row.parent_span_id:
+            children.setdefault(row.parent_span_id, []).append(row)
+    if span.span_id not in children:
+        return None
+    used = queries.used_by_steps(task_id)
+    below, seen, stack = Below(), {span.span_id}, [span.span_id]
+    while stack:
+        for row in children.get(stack.pop(), ()):
+            if row.span_id in seen:
+                continue
+            seen.add(row.span_id)
+            stack.append(row.span_id)
+            below.steps += 1
+            below.llm_calls += row.span_id in used
+            below.tool_calls += row.kind == "tool"
+            below.failures += row.status == "error"
+            tokens, cost = used.get(row.span_id, (None, None))
+            below.tokens = below.tokens if tokens is None else (below.tokens or 0) + tokens
+            below.cost = below.cost if cost is None else (below.cost or 0) + float(cost)
+    return below
 
 
 def payload_of(span: Span) -> dict[str, Any]:

@@ -4,8 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from swarm_ui.tasks.axis import Axis, Tick
+from swarm_ui.formatting import duration
+from swarm_ui.tasks.axis import Axis, Gap, Tick
+from swarm_ui.tasks.flow import Exchange, Wait, attempts, critical_path, gaps, waits
 from swarm_ui.tasks.tree import NO_AGENT, Mode, Span, Tree
+from swarm_ui.tasks.usual import Usual
 
 # Above this many rows the lanes without failures stay closed, and their rows load when they are opened.
 ROOM = 300
@@ -13,6 +16,7 @@ ROOM = 300
 LINES = 40
 _BARS = 40
 _DEEPEST = 6
+_LEAST_WAIT = 0.4  # percent of the axis
 
 
 class HandOff(NamedTuple):
@@ -37,6 +41,8 @@ class Row(NamedTuple):
     why: str
     side: Literal["right", "left", "in"]
     first_failing: str  # what it is called where it is the step that failed the run
+    attempt: str = ""  # "2 of 3"
+    unusual: str = ""  # "3.1× the usual time"
 
 
 class Piece(NamedTuple):
@@ -69,6 +75,8 @@ class Lane:
     failures: int
     bars: list[tuple[float, float]]
     stops: list[float]
+    waits: list[tuple[float, float]]
+    waits_for: str  # "browser 1m 43s, retriever 2.0s"
     rows: list[Row]
     total: int
     skipped: int = 0
@@ -100,6 +108,10 @@ class Timeline:
     mark: float | None
     agents: int
     failures: int
+    gaps: list[Gap]  # drawn short
+    idle: int  # gaps that could be
+    critical_ms: float  # what the steps of the critical path took; of "critical" alone
+    waits: bool
 
     def lane(self, key: str) -> Lane | None:
         return next((lane for lane in self.lanes if lane.key == key), None)
@@ -119,21 +131,32 @@ def build(
     stop: int | None = None,
     since_us: int | None = None,
     until_us: int | None = None,
+    exchanges: Sequence[Exchange] = (),
+    short: bool = False,
+    usual: Usual | None = None,
 ) -> Timeline:
     """`agents` maps ids to (name, type); `title` names the lane of what no agent did. `selected` is a span's key: always shown.
     `lane` is a lane to open, with its rows from number `start` to `stop`. `since_us` and `until_us` may
-    lengthen the axis."""
+    lengthen the axis, the latter is now where the run goes on. `short` draws idle gaps narrow, `usual` marks steps that took more than that."""
     tree = Tree(spans, failed_span_id)
     starts = [span.started_at for span in spans]
     began = min(starts if since_us is None else [*starts, since_us], default=0)
     ended = max((span.ended_at for span in spans), default=0)
-    axis = Axis(began, max(ended, until_us or 0))
+    idle = gaps(tree)
+    axis = Axis(began, max(ended, until_us or 0), idle if short else ())
     shown = tree.visible(mode, selected)
-    rows, counts = _rows(tree, shown, axis)
+    path = critical_path(tree) if mode == "critical" else {}
+    if mode == "critical":
+        # What took nothing of the run's time is on the path only because something below it is.
+        least = (ended - began) / 1000
+        shown = [path.get(index, 0) > least or tree.key(index) == selected for index in range(len(spans))]
+    rows, counts = _rows(tree, shown, axis, path, usual)
+    waiting = waits(tree, exchanges, until_us)
     lanes = [
-        _lane(key, rows.get(key, []), counts[key], tree, axis, agents, title) for key in tree.lane_order()
+        _lane(key, rows.get(key, []), counts[key], tree, axis, agents, title, waiting.get(key, []), until_us)
+        for key in tree.lane_order()
     ]
-    if mode == "failed":
+    if mode in ("failed", "critical"):
         lanes = [one for one in lanes if one.total]
     _fit(lanes, selected, lane, start, stop)
     drawn, total = _draw_hand_offs(lanes, hand_offs, axis)
@@ -163,6 +186,11 @@ def build(
         mark=None if first is None else axis.x(spans[first].started_at),
         agents=sum(1 for key in tree.lane_order() if key != NO_AGENT),
         failures=sum(1 for span in spans if span.status == "error"),
+        gaps=axis.gaps,
+        idle=len(idle),
+        critical_ms=sum(path[index] for index, is_shown in enumerate(shown) if is_shown and index in path)
+        / 1000,
+        waits=any(one.waits for one in lanes),
     )
 
 
@@ -172,8 +200,12 @@ def _lane_name(agent_id: str | None, agents: Mapping[str, tuple[str, str | None]
     return agents.get(agent_id, ("an agent that is gone", None))[0]
 
 
-def _rows(tree: Tree, shown: list[bool], axis: Axis) -> tuple[dict[str, list[Row]], dict[str, list[int]]]:
+def _rows(
+    tree: Tree, shown: list[bool], axis: Axis, path: Mapping[int, int], usual: Usual | None
+) -> tuple[dict[str, list[Row]], dict[str, list[int]]]:
     """Rows by lane in the order of the tree, and each lane's spans."""
+    tried = attempts(tree)
+    whole = sum(path.values())
     spans, parents, first = tree.spans, tree.parents, tree.first_failing
     called = "failed the run" if tree.recovered() is not None else "first failing step"
     depths = [0] * len(spans)
@@ -187,18 +219,28 @@ def _rows(tree: Tree, shown: list[bool], axis: Axis) -> tuple[dict[str, list[Row
         depth = depths[parent] if parent is not None and (spans[parent].agent_id or NO_AGENT) == lane else 0
         if shown[index]:
             depth += 1
-            rows.setdefault(lane, []).append(
-                _row(span, tree.key(index), min(depth, _DEEPEST), axis, called if index == first else "")
+            words = ""
+            if index in path and whole:
+                share = path[index] / whole
+                words = f"{share:.0%} of the run" if share >= 0.005 else "under 1% of the run"
+            row = _row(
+                span, tree.key(index), min(depth, _DEEPEST), axis, called if index == first else "", words
             )
+            if index in tried or usual:
+                row = row._replace(
+                    attempt="{} of {}".format(*tried[index]) if index in tried else "",
+                    unusual=usual.excess(span) if usual else "",
+                )
+            rows.setdefault(lane, []).append(row)
         depths[index] = depth
     return rows, members
 
 
-def _row(span: Span, key: str, depth: int, axis: Axis, called: str) -> Row:
+def _row(span: Span, key: str, depth: int, axis: Axis, called: str, words: str = "") -> Row:
     x, end = axis.x(span.started_at), axis.x(max(span.ended_at, span.started_at))
     ms = max(span.ended_at - span.started_at, 0) / 1000
     failed = span.status == "error"
-    cause = _why(span) if failed else ""
+    cause = words or (_why(span) if failed else "")
     why, side = _label((" · ".join(filter(None, (called, cause))), cause), x, end)
     return Row(
         key, span.name, span.kind, failed, depth, x, end - x, axis.ms(span.started_at), ms, why, side, called
@@ -236,6 +278,8 @@ def _lane(
     axis: Axis,
     agents: Mapping[str, tuple[str, str | None]],
     title: str,
+    waiting: Sequence[Wait],
+    until: int | None,
 ) -> Lane:
     spans = tree.spans
     began = min(spans[index].started_at for index in members)
@@ -252,6 +296,13 @@ def _lane(
         bars = [(axis.x(began), axis.x(ended))]
     failed = [spans[index] for index in members if spans[index].status == "error"]
     stops = list(dict.fromkeys(round(axis.x(span.ended_at) * 2) / 2 for span in failed))
+    waited: dict[str, int] = {}
+    bare: list[tuple[float, float]] = []
+    for wait in waiting:
+        end = wait.ended if wait.ended is not None else max(until or 0, wait.began)
+        waited[wait.whom] = waited.get(wait.whom, 0) + end - wait.began
+        bare.append((axis.x(wait.began), axis.x(end)))
+    bare = [(x, end - x) for x, end in _merge(bare) if end - x >= _LEAST_WAIT]
     return Lane(
         key=key,
         name=_lane_name(key, agents, title),
@@ -262,6 +313,13 @@ def _lane(
         failures=len(failed),
         bars=[(x, end - x) for x, end in bars],
         stops=stops[:_BARS],
+        waits=bare[:_BARS],
+        waits_for=", ".join(
+            f"{_lane_name(whom, agents, title)} {duration(took / 1000)}"
+            for whom, took in sorted(waited.items(), key=lambda item: -item[1])[:4]
+        )
+        if bare
+        else "",
         rows=rows,
         total=len(rows),
     )

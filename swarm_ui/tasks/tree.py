@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-Mode = Literal["brief", "all", "failed"]
+Mode = Literal["brief", "all", "failed", "critical"]
 NO_AGENT = ""
 
 
@@ -22,6 +22,7 @@ class Span(NamedTuple):
     ended_at: int
     error_type: str | None
     error_message: str | None
+    tokens: int | None = None
 
 
 class Tree:
@@ -107,7 +108,7 @@ class Tree:
 
     def visible(self, mode: Mode, selected: str | None) -> list[bool]:
         """Which spans get a row. In brief, steps that only wrap other steps are folded away."""
-        if mode == "all":
+        if mode in ("all", "critical"):
             return [True] * len(self.spans)
         shown = [span.status == "error" for span in self.spans]
         if mode == "brief":

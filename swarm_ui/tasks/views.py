@@ -2,17 +2,18 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from flask import Blueprint, Response, abort, current_app, redirect, request, url_for
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StringConstraints
 from sqlalchemy import select
 
 from swarm_ui import clock
 from swarm_ui.agents.models import Agent
 from swarm_ui.extensions import db
 from swarm_ui.live import live
-from swarm_ui.tasks import pretty, queries, run, steps
+from swarm_ui.tasks import log_export, pretty, queries, run, steps
+from swarm_ui.tasks.graph import agents_of
 from swarm_ui.tasks.listing import assigned, line_of
 from swarm_ui.tasks.models import LEVELS, MESSAGE_TYPES, STATUSES, Message
 from swarm_ui.web import RowId, page, parse, wants_fragment
@@ -26,6 +27,7 @@ WHOLE_ON_PAGE = 300_000
 
 class MessageFilter(BaseModel):
     type: Literal["request", "response", "status_update", "error", "broadcast"] | None = None
+    view: Literal["lanes"] | None = None
     cursor: str | None = Field(None, max_length=200)
 
 
@@ -34,6 +36,7 @@ class LogFilter(BaseModel):
     agent: RowId | None = None
     span: RowId | None = None
     line: RowId | None = None
+    q: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)] | None = None
     cursor: str | None = Field(None, max_length=200)
 
 
@@ -147,9 +150,19 @@ def _plain_text(text: str | None) -> Response:
 @of_task
 def messages(found: Any) -> Response:
     wanted = parse(MessageFilter, request.args)
-    part = "tasks/_message_rows.html" if wanted.cursor else "tasks/_messages.html"
-    return page("tasks/messages.html", part=part, found=found, task=found.Task, types=MESSAGE_TYPES,
-                **run.messages_of(found.Task, wanted.type, wanted.cursor))  # fmt: skip
+    is_list = wanted.cursor and not wanted.view
+    context = run.messages_of(found.Task, wanted.type, wanted.cursor, lanes=wanted.view == "lanes")
+    part = "tasks/_message_rows.html" if is_list else "tasks/_messages.html"
+    return page(
+        "tasks/messages.html", part=part, found=found, task=found.Task, types=MESSAGE_TYPES, **context
+    )
+
+
+@bp.get("/<task_id>/graph")
+@of_task
+def graph(found: Any) -> Response:
+    parts, drawn = agents_of(found.Task.id)
+    return page("tasks/graph.html", part="tasks/_graph.html", task=found.Task, parts=parts, graph=drawn)
 
 
 @bp.get("/<task_id>/messages/<message_id>")
@@ -174,7 +187,29 @@ def logs(found: Any) -> Response:
     wanted = parse(LogFilter, request.args)
     part = "tasks/_log_rows.html" if wanted.cursor else "tasks/_logs.html"
     return page("tasks/logs.html", part=part, found=found, task=found.Task, levels=LEVELS,
-                **run.logs_of(found.Task, wanted.level, wanted.agent, wanted.span, wanted.line, wanted.cursor))  # fmt: skip
+                **run.logs_of(found.Task, wanted.level, wanted.agent, wanted.span, wanted.line, wanted.cursor, wanted.q))  # fmt: skip
+
+
+@bp.get("/<task_id>/logs.txt")
+@of_task
+def logs_as_text(found: Any) -> Response:
+    return _log_file(found.Task, "txt", "text/plain", log_export.as_text)
+
+
+@bp.get("/<task_id>/logs.jsonl")
+@of_task
+def logs_as_json_lines(found: Any) -> Response:
+    return _log_file(found.Task, "jsonl", "application/x-ndjson", log_export.as_json_lines)
+
+
+def _log_file(task: Any, ending: str, mimetype: str, written: Callable[..., Any]) -> Response:
+    """All lines that the filter lets through."""
+    wanted = parse(LogFilter, request.args)
+    statement = queries.logs_of(task.id, level=wanted.level, agent=wanted.agent, span=wanted.span, q=wanted.q)
+    lines = written(log_export.all_of(statement), queries.names_of(task.assigned_agents or ()))
+    response = current_app.response_class(lines, mimetype=mimetype)
+    response.headers["Content-Disposition"] = f'attachment; filename="logs-{task.id}.{ending}"'
+    return response
 
 
 @bp.get("/<task_id>/logs/<log_id>")

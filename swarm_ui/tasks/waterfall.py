@@ -33,6 +33,9 @@ def _row(row: Row, kept: str, spans: str, is_selected: bool) -> str:
     icon = "s-failed" if row.failed else _ICONS.get(row.kind, "i-step")
     state = f"{row.first_failing}, " if row.first_failing else "failed, " if row.failed else ""
     said = f'<span class="sr">{state}at {offset(row.at_ms)}, {took}</span>'
+    tags = f'<span class="tag">{row.attempt}</span>' if row.attempt else ""
+    if row.unusual:
+        tags += f'<span class="tag" data-tone="warn" title="{row.unusual}">{row.unusual.partition(" ")[0]}<span class="sr">{row.unusual.partition("×")[2]}</span></span>'
     why = f'<tspan class="why">{escape(row.why)} · </tspan>' if row.why else ""
     x, end = f"{row.x:.2f}%", f"{row.x + row.width:.2f}%"
     cross = ""
@@ -47,7 +50,7 @@ def _row(row: Row, kept: str, spans: str, is_selected: bool) -> str:
     return (
         f'<a class="wf-row" data-depth="{row.depth}"{failed}{_CURRENT if is_selected else ""} href="{kept}{key}#span"'
         f' hx-get="{spans}{key}" hx-target="#span" hx-swap="outerHTML" hx-push-url="{kept}{key}">'
-        f'<span class="wf-name"><svg class="icon" aria-hidden="true"><use href="#{icon}"/></svg><span>{name}</span>{said}</span>'
+        f'<span class="wf-name"><svg class="icon" aria-hidden="true"><use href="#{icon}"/></svg><span>{name}</span>{said}{tags}</span>'
         f'<svg class="track" aria-hidden="true"><rect class="bar" data-k="{row.kind}"{failed} x="{x}" width="{width}"/>{cross}'
         f'<text{side}{failed} x="{at}" y="50%">{why}{took}</text></svg></a>'
     )
@@ -62,6 +65,9 @@ def head_of(lane: Lane) -> Markup:
         f'<rect class="bar" data-k="agent" x="{x:.2f}%" width="{width:.2f}%"/>' for x, width in lane.bars
     ]
     parts += [f'<rect class="bar" data-s="stop" x="{x:.2f}%" width="3"/>' for x in lane.stops]
+    parts += [
+        f'<rect class="bar" data-k="wait" x="{x:.2f}%" width="{width:.2f}%"/>' for x, width in lane.waits
+    ]
     parts += [_piece(piece) for piece in lane.head]
     return Markup("".join(parts))  # noqa: S704  # numbers only
 

@@ -200,7 +200,7 @@ def test_the_worker_measures_spaces_once_an_hour(admin, make, alice, time):
     before = reloaded(alice)
     assert before.storage_bytes is not None
     assert before.storage_at == time.now
-    make.task(alice, summary="x" * 3_000)
+    make.task(alice, error_message="x" * 3_000)
     assert not measuring.measure_one(db.engine)
     assert reloaded(alice).storage_bytes == before.storage_bytes
     time.forward(hours=1)

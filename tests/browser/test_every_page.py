@@ -82,6 +82,9 @@ FULL = {
     "running run": "{running}",
     "opened step": "{completed}?span={span}&steps=all",
     "messages": "{failed}/messages",
+    "messages as lanes": "{completed}/messages?view=lanes",
+    "agents of a run": "{completed}/graph",
+    "critical path": "{completed}?steps=critical&gaps=short&usual=marked",
     "logs": "{failed}/logs?level=info",
     "workflows": "/workflows",
     "workflow": "{workflow}",
@@ -102,7 +105,15 @@ FULL = {
     "how one signs in": "/login/connect",
     "patterns": "/patterns",
 }
-EMPTY = {"overview": "/", "members": "/settings/members", "spaces": "/spaces", "audit trail": "/settings/audit", "tasks": "/tasks", "alerts": "/alerts", "metrics": "/metrics"}
+EMPTY = {
+    "overview": "/",
+    "members": "/settings/members",
+    "spaces": "/spaces",
+    "audit trail": "/settings/audit",
+    "tasks": "/tasks",
+    "alerts": "/alerts",
+    "metrics": "/metrics",
+}
 STRANGER = {
     "sign in": ("/login?next=/tasks", 200),
     "good link": ("{link}", 200),

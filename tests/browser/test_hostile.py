@@ -104,7 +104,15 @@ def test_nothing_of_a_hostile_run_is_executed(tab, victim):
         f"{task}/content/input",
         "/workflows",
     ]
-    paths += [f"/workflows/{run['workflowId']}", "/alerts", "/metrics", "/settings", "/settings/integrations", "/settings/keys", "/settings/audit"]
+    paths += [
+        f"/workflows/{run['workflowId']}",
+        "/alerts",
+        "/metrics",
+        "/settings",
+        "/settings/integrations",
+        "/settings/keys",
+        "/settings/audit",
+    ]
     for path in paths:
         opened.open(path)
         assert "window.hacked=1" in opened.page.locator("body").inner_text() or path in (

@@ -73,7 +73,9 @@ def test_the_timeline_is_walked_by_keys(tab, mira):
     run = mira.run(1, "completed")
     opened = tab(mira)
     opened.open(f"/tasks/{run['id']}")
-    lane = opened.page.locator("details", has_text="researcher")
+    lane = opened.page.locator("details.wf-lane").filter(
+        has=opened.page.locator("summary .wf-name > span", has_text=re.compile("^researcher$"))
+    )
     rows = lane.locator("a.wf-row")
     rows.first.focus()
     opened.page.keyboard.press("ArrowDown")
