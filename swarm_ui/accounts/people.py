@@ -116,6 +116,8 @@ def sign_in(user: User, provider: str) -> None:
     now = clock.now()
     user.last_signed_in = now
     token = sessions.begin(user, provider)
+    if replaced := session.get("_user_id"):  # this browser was signed in: that session is nobody's any more
+        sessions.end(str(replaced))
     name = called(user.name, user.email)
     actor = Actor(user.id, name, "sign_in")
     record("session.begin", user.id, name, after={"provider": provider}, owner_id=user.id, actor=actor)

@@ -1,8 +1,11 @@
 """Sessions live on the server: listed, ended, and over by themselves."""
 
 import pytest
+from sqlalchemy import func, select
 
 from swarm_ui.accounts import entry, sessions
+from swarm_ui.accounts.models import BrowserSession
+from swarm_ui.extensions import db
 from swarm_ui.settings.browsers import browser_of
 from tests.pages import Page
 
@@ -22,6 +25,16 @@ def signed_in(app, person, **headers):
     path = entry.make_link(person.email).removeprefix("http://127.0.0.1:8000")
     assert client.post(path, headers=headers).status_code == 303
     return client
+
+
+def test_signing_in_again_ends_the_session_that_this_browser_had(app, alice, bob):
+    client = signed_in(app, alice)
+    for person in (alice, bob):
+        link = entry.make_link(person.email).removeprefix("http://127.0.0.1:8000")
+        assert client.post(link).status_code == 303
+    seen = Page(client.get("/settings/sessions"), "/settings/sessions")
+    assert len(seen.rows()) == 1
+    assert db.session.scalar(select(func.count()).select_from(BrowserSession)) == 1
 
 
 def test_mine_are_listed_and_this_one_is_marked(app, alice, bob):
