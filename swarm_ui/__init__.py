@@ -90,7 +90,7 @@ def _add_features(app: Flask) -> None:
     from swarm_ui.admin import views as admin
     from swarm_ui.agents import views as agents
     from swarm_ui.alerts import views as alerts
-    from swarm_ui.api import ops
+    from swarm_ui.api import ops, sending
     from swarm_ui.api import views as api
     from swarm_ui.ingest import views as ingest
     from swarm_ui.integrations import views as integrations
@@ -106,7 +106,7 @@ def _add_features(app: Flask) -> None:
 
     pages = (overview, agents, tasks, workflows, alerts, metrics)
     people = (accounts, sign_in, spaces, settings, members, integrations, space, trail, admin)
-    for feature in (*pages, *people, api, ingest, ops):
+    for feature in (*pages, *people, api, sending, ingest, ops):
         app.register_blueprint(feature.bp)
     cli.init_app(app)
 

@@ -54,11 +54,11 @@ def public(view: V) -> V:
     return view
 
 
-def by_key(scope: str) -> Callable[[V], V]:
-    """Open to keys with this scope, and to nothing else: no cookie counts, so no origin needs checking."""
+def by_key(*scopes: str) -> Callable[[V], V]:
+    """Open to keys with one of these scopes, and to nothing else: no cookie counts, so no origin needs checking."""
 
     def mark(view: V) -> V:
-        view.key_scope = scope  # type: ignore[attr-defined]
+        view.key_scope = scopes  # type: ignore[attr-defined]
         return view
 
     return mark
@@ -122,7 +122,7 @@ def _wall() -> Response | None:
     if request.endpoint is None:
         return None
     view = current_app.view_functions[request.endpoint]
-    scope = getattr(view, "key_scope", None)
+    scopes = getattr(view, "key_scope", None)
     changes = request.method not in SAFE_METHODS
     if getattr(view, "public", False):
         if changes:
@@ -134,9 +134,9 @@ def _wall() -> Response | None:
             404, "There is nothing here, or it is not yours to see."
         )  # MySQL cannot compare it with an id
     speaks_json = request.path.startswith("/api/")
-    if scope or (speaks_json and presented_key()):
-        _enter_by_key(scope or ("write" if changes else "read"), view)
-        if changes and scope is None:
+    if scopes or (speaks_json and presented_key()):
+        _enter_by_key(scopes or ("write" if changes else "read",), view)
+        if changes and scopes is None:
             _begin_writing()
         return None
     if not current_user.is_authenticated:
@@ -201,18 +201,21 @@ def _begin_writing() -> None:
     db.session.connection(execution_options={"writes": True})
 
 
-def _enter_by_key(scope: str, view: Callable[..., Any]) -> None:
+def _enter_by_key(scopes: tuple[str, ...], view: Callable[..., Any]) -> None:
     presented = presented_key()
     if not presented:
         raise Refused(401, "Send an API key as `Authorization: Bearer KEY` or `x-api-key: KEY`.")
     holder = _find_key(presented)
     if holder is None:
         raise Refused(401, "This API key is unknown, expired or revoked.")
-    if scope not in holder.scopes:
-        raise Refused(403, f"This API key has no scope '{scope}'.")
-    if not ranks(KEY_ROLE, getattr(view, "needs", ROLES[0] if scope != "write" else ROLES[-1])):
+    scope = next((scope for scope in scopes if scope in holder.scopes), None)
+    if scope is None:
+        raise Refused(403, f"This API key has no scope '{scopes[0]}'.")
+    if "ingest" not in scopes and not ranks(
+        KEY_ROLE, getattr(view, "needs", ROLES[0] if scope != "write" else ROLES[-1])
+    ):
         raise Refused(403, "No API key may do this: it takes the owner of the space, in a browser.")
-    if scope == "ingest" or request.method not in SAFE_METHODS:
+    if "ingest" in scopes or request.method not in SAFE_METHODS:
         refuse_work(holder.space_work)
     g.key = holder
     g.actor = Actor(holder.creator_id, holder.name or "API key", "api", holder.key_id)

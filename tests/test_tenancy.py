@@ -200,7 +200,12 @@ def test_every_url_finds_its_own_row_and_no_other(world, make, client, client_of
     """Bob asks for Alice's row: 404, and nothing has changed. Then Alice asks for it, so that the 404 says something."""
     build(make, bob, "bobs")
     stranger, before = client_of(bob), all_rows()
-    targets = [(method, fill(rule, world)) for rule, method in routes(with_rows=True)]
+    # What only a key opens: the next but one.
+    targets = [
+        (method, fill(rule, world))
+        for rule, method in routes(with_rows=True)
+        if not hasattr(view_of(rule, method)[1], "key_scope")
+    ]
     assert targets
     for method, url in targets:
         assert send(stranger, method, url).status_code == 404, f"{method} {url} opened Alice's row for Bob"

@@ -10,10 +10,14 @@ from swarm_ui.api import shapes
 from swarm_ui.api.schemas import Paging, TaskQuery
 from swarm_ui.extensions import db
 from swarm_ui.ingest.contents import input_of, output_of
+from swarm_ui.ingest.identity import space_of
 from swarm_ui.ingest.models import Resource, Span
 from swarm_ui.ingest.payload import Reader, session_reader, unpack
+from swarm_ui.ingest.sent import trace_of
+from swarm_ui.rawsql import transaction
 from swarm_ui.tasks import queries
 from swarm_ui.tasks.models import Task, TaskTrace
+from swarm_ui.tenancy import owner_of
 from swarm_ui.web import Slice, keyset
 
 log = logging.getLogger(__name__)
@@ -36,8 +40,20 @@ def listed(wanted: TaskQuery) -> tuple[Slice, bool]:
 
 
 def one(task_id: str) -> dict[str, Any] | None:
-    row = db.session.execute(select(*shapes.TASK.columns).where(Task.id == task_id)).first()
-    return _completed([shapes.TASK.read(row)])[0] if row else None
+    return next(iter(some({task_id})), None)
+
+
+def some(task_ids: set[str]) -> list[dict[str, Any]]:
+    rows = db.session.execute(select(*shapes.TASK.columns).where(Task.id.in_(task_ids)))
+    return _completed([shapes.TASK.read(row) for row in rows])
+
+
+def sent_as(client_id: str) -> str | None:
+    """The task that its sender over REST calls so."""
+    with transaction(db.engine, writes=False) as raw:
+        space = space_of(raw, owner_of(db.session))
+    trace_id = trace_of(space, client_id)
+    return db.session.scalar(select(TaskTrace.task_id).where(TaskTrace.trace_id == trace_id))
 
 
 def exists(task_id: str) -> bool:

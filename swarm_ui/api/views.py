@@ -23,7 +23,7 @@ bp = Blueprint("api", __name__, url_prefix="/api/v1")
 @bp.get("/")
 def index() -> ResponseReturnValue:
     """This list."""
-    rules = [rule for rule in current_app.url_map.iter_rules() if rule.endpoint.startswith(f"{bp.name}.")]
+    rules = [rule for rule in current_app.url_map.iter_rules() if rule.rule.startswith(f"{bp.url_prefix}/")]
     endpoints = [
         {"method": method, "path": rule.rule, "says": current_app.view_functions[rule.endpoint].__doc__}
         for rule in sorted(rules, key=lambda rule: rule.rule)
@@ -196,9 +196,12 @@ def _body() -> Any:
 
 
 def _moved_or_missing(task_id: str) -> Any:
-    """Runs that turned out to be parts of one run answer under the id of the whole; the old ids lead there."""
-    now_in = successor_of(task_id)
+    """Runs that turned out to be parts of one run answer under the id of the whole; the old ids lead there, and so do the ids that senders
+    gave their tasks."""
+    moved = successor_of(task_id)
+    now_in = moved or tasks.sent_as(task_id)
     if now_in is None or now_in == task_id:
         raise Refused(404, "There is nothing here, or it is not yours to see.")
     query = request.query_string.decode("ascii", "replace")
-    return redirect(url_for(request.endpoint or "", task_id=now_in) + ("?" + query if query else ""), 301)
+    target = url_for(request.endpoint or "", task_id=now_in) + ("?" + query if query else "")
+    return redirect(target, 301 if moved else 302)

@@ -7,7 +7,7 @@
     wf workflow · ses session · tl tool · call tool call id · to whom it hands over · pa agent that called this one ·
     snd, rcp, mt, mid a message's sender, recipient, type and id · calls names of the tools that the model chose ·
     tot total tokens where only they are known · fw framework · ev 1 for an evaluation · rem 1 if the parent is remote · smp 1 for sample data ·
-    lk linked trace ids · cr 1 for create_agent
+    lk linked trace ids · cr 1 for create_agent · opn 1 for a step that goes on (REST)
 """
 
 import re
@@ -78,6 +78,14 @@ class Facts:
     scope: str | None
     links: list[str]
     more: dict[str, Any]
+
+
+class GivenSpan(SpanRecord):
+    """A span whose sender said in our own words what it is: nothing has to be read out of conventions."""
+
+    __slots__ = ("facts",)
+
+    facts: Facts
 
 
 def facts_of(record: SpanRecord) -> Facts:

@@ -45,7 +45,8 @@ class Span(OwnedInBulk, db.Model):
 
 
 class LogRecord(OwnedInBulk, db.Model):
-    """An OTLP log record; the projection makes an execution log of it. `hash` tells a repeated delivery."""
+    """An OTLP log record, of which the projection makes an execution log; or what was sent to a task over REST (`ingest/sent.py`), whose
+    `severity` lies beyond those of OTLP and says what it is. `hash` tells a repeated delivery."""
 
     __tablename__ = "log_records"
     __table_args__ = table(UniqueConstraint("userId", "traceId", "hash"))

@@ -26,7 +26,7 @@ from swarm_ui.jsontext import DEEPEST
 
 def items(body: bytes, *levels: str) -> Iterable[tuple[dict[str, Any], tuple[str, str], Any]]:
     """(resource attributes, scope, item) of an OTLP/JSON body; unknown fields are ignored."""
-    document = _load_json(body)
+    document = load_json(body)
     if not isinstance(document, dict):
         raise Unreadable("the body must be a JSON object")
     groups_key, scoped_key, items_key = levels[:3]
@@ -43,7 +43,7 @@ def items(body: bytes, *levels: str) -> Iterable[tuple[dict[str, Any], tuple[str
                 yield resource, scope, item
 
 
-def _load_json(body: bytes) -> Any:
+def load_json(body: bytes) -> Any:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:

@@ -1,9 +1,6 @@
 """OTLP/HTTP: POST /v1/traces, /v1/logs, /v1/metrics. 200 means committed; what was refused is named in `partial_success`."""
 
 import logging
-import threading
-import time
-import zlib
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -12,8 +9,6 @@ from flask import Blueprint, Response, current_app, g, request
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
-from sqlalchemy import text
-from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
 from swarm_ui import telemetry
 from swarm_ui.access import by_key
@@ -22,6 +17,7 @@ from swarm_ui.extensions import db
 from swarm_ui.ingest import otlp
 from swarm_ui.ingest.append import Appended, append_logs, append_points, append_spans, one_at_a_time
 from swarm_ui.ingest.gate import look, take_out
+from swarm_ui.ingest.intake import read_body, refuse_overload
 from swarm_ui.jsontext import dump_bytes
 from swarm_ui.rawsql import Busy
 from swarm_ui.storage import StorageError
@@ -29,7 +25,6 @@ from swarm_ui.worker import doorbell
 
 bp = Blueprint("ingest", __name__, url_prefix="/v1")
 log = logging.getLogger(__name__)
-_CHUNK = 64 * 1024
 
 
 @bp.post("/traces")
@@ -63,11 +58,11 @@ def _export(
     rejected_field: str,
 ) -> Response:
     encoding = _encoding()
-    _refuse_overload()
+    refuse_overload()
     # The key look-up was a transaction of its own; its connection must not wait for this one.
     db.session.commit()
     try:
-        body = _body()
+        body = read_body()
         with one_at_a_time:
             batch = read(body, encoding)
     except otlp.Unreadable as error:
@@ -100,54 +95,6 @@ def _encoding() -> str:
     raise Refused(415, f"Send {otlp.PROTOBUF} or {otlp.JSON}, not '{mimetype or 'nothing'}'.")
 
 
-def _body() -> bytes:
-    """The whole body, unpacked; the limit counts what comes out, so that a small bomb is no way round it."""
-    limit = current_app.config["SETTINGS"].max_body_bytes
-    coding = request.headers.get("Content-Encoding", "").strip().lower()
-    if coding in ("", "identity"):
-        read = _pieces(None)
-    elif coding in ("gzip", "x-gzip", "deflate"):
-        read = _pieces(zlib.decompressobj(47))
-    else:
-        raise Refused(415, f"Content-Encoding '{coding}' is not supported: send gzip or none.")
-    body = bytearray()
-    try:
-        for piece in read:
-            body += piece
-            if len(body) > limit:
-                raise Refused(413, f"A body may have {limit} bytes after decompression.")
-    except zlib.error as error:
-        raise Refused(400, f"The body is not {coding}: {error}.") from error
-    except RequestEntityTooLarge as error:
-        raise Refused(413, f"A body may have {limit} bytes.") from error
-    except (ClientDisconnected, OSError) as error:
-        raise Refused(400, "The body ended before it was complete.") from error
-    return bytes(body)
-
-
-def _pieces(unpacker: Any) -> Any:
-    """Chunks of the request, without trusting a Content-Length: chunked senders have none."""
-    stream = request.stream
-    whole = unpacker is None
-    while chunk := stream.read(_CHUNK):
-        if unpacker is None:
-            yield chunk
-            continue
-        whole = False
-        while chunk:
-            yield unpacker.decompress(chunk, 1 << 20)
-            if unpacker.eof:
-                # gzip allows several members in a row.
-                chunk = unpacker.unused_data
-                whole = True
-                unpacker = zlib.decompressobj(47)
-            else:
-                chunk = unpacker.unconsumed_tail
-                whole = False
-    if not whole:
-        raise zlib.error("it is truncated")
-
-
 def _answer(encoding: str, answer: type, rejected_field: str, refused: list[str]) -> Response:
     message = _why(refused)
     if encoding == otlp.JSON:
@@ -167,27 +114,3 @@ def _answer(encoding: str, answer: type, rejected_field: str, refused: list[str]
 def _why(refused: list[str]) -> str:
     counted = Counter(refused).most_common(5)
     return "; ".join(f"{reason} (×{times})" if times > 1 else reason for reason, times in counted)
-
-
-# How far the projection is behind, looked up at most once a second and process.
-_backlog = {"at": 0.0, "traces": 0}
-_backlog_lock = threading.Lock()
-
-
-def _refuse_overload() -> None:
-    """429 while the worker is so far behind that more would only wait: clients keep the data and come back."""
-    limit = current_app.config["SETTINGS"].max_backlog
-    now = time.monotonic()
-    if now - _backlog["at"] > 1.0 and _backlog_lock.acquire(blocking=False):
-        try:
-            statement = text(
-                "SELECT COUNT(*) FROM (SELECT 1 FROM trace_dirty WHERE error IS NULL LIMIT :most) AS waiting /* userId: all */"
-            )
-            _backlog["traces"] = db.session.execute(statement, {"most": limit + 1}).scalar_one()
-            _backlog["at"] = now
-        finally:
-            _backlog_lock.release()
-    if _backlog["traces"] > limit:
-        raise Refused(
-            429, "More traces are waiting to be read than allowed. Send this again later.", retry_after=5
-        )

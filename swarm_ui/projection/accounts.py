@@ -35,22 +35,29 @@ def metrics(
 ) -> tuple[list[tuple[Any, ...]], dict[int, float | None]]:
     """(a row per model call, the cost of each counted node by its identity).
 
-    A span that is no model call but the only one to carry usage stands for the calls that were not traced.
+    A span that is no model call but the only one to carry usage stands for the calls that were not traced. What was measured over REST has a
+    row whatever it says.
     Columns: id, agentId, taskId, executionTime, tokenUsage, estimatedCost, successFlag, at, spanId, provider, model, inputTokens,
     outputTokens, cachedTokens, workflowId, errorType.
     """
     rows = []
     costs: dict[int, float | None] = {}
     for node in by_time:
-        if not (node.call or node.counts):
+        measured = node.more.get("mtr")
+        if not (node.call or node.counts or measured):
             continue
         cost = costs[id(node)] = _cost(node, price)
         counted = node.counts
         agent = node.invocation.agent if node.invocation else None
+        took, success, span_id = measured or (
+            (node.ended_at - node.started_at) // 1000,
+            not node.failed,
+            node.ref,
+        )
         rows.append((
             ids.derived(node.started_at, space, node.trace_id, node.span_id, "metric"),
-            agent_ids[agent] if agent else None, task_id, (node.ended_at - node.started_at) // 1000,
-            total_of(node) if counted else None, cost, not node.failed, node.started_at, node.span_id, node.provider,
+            agent_ids[agent] if agent else None, task_id, took,
+            total_of(node) if counted else None, cost, success, node.started_at, span_id, node.provider,
             node.model, node.input_tokens if counted else None, node.output_tokens if counted else None,
             node.cached_tokens if counted else None, workflow_id, node.error_type,
         ))  # fmt: skip
@@ -112,7 +119,7 @@ def contributions(
     for invocation in invocations:
         part, node = parts[invocation.agent], invocation.node
         part["lastAt"] = max(part["lastAt"], node.ended_at)
-        if not (over or invocation.real):
+        if not (over or invocation.ended):
             continue
         part["executions"] += 1
         part["failures"] += invocation.failed

@@ -63,7 +63,7 @@ HISTORY = Table(
 )
 TASKS = Table(
     "tasks",
-    "workflowId,input,assignedAgents,status,result,executionTime,startedAt,completedAt,name,summary,source,traceId,sessionId,errorType,"
+    "workflowId,input,assignedAgents,priority,status,result,executionTime,startedAt,completedAt,name,summary,source,traceId,clientId,sessionId,errorType,"
     "errorMessage,failedSpanId,failedAgentId,failedStep,lastProgressAt,inputTokens,outputTokens,cachedTokens,tokenUsage,estimatedCost,"
     "llmCalls,toolCalls,errorCount,warningCount,agentCount,spanCount,graph",
 )

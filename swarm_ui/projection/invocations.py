@@ -37,11 +37,16 @@ class Invocation:
     def failed(self) -> bool:
         return self.node.failed
 
+    @property
+    def ended(self) -> bool:
+        """Its own span has come, and says how it ended."""
+        return self.real and "opn" not in self.node.more
+
 
 @lru_cache(maxsize=8_192)
 def plain(name: str) -> str:
     """Spellings of one name: research-specialist, Research Specialist, research_specialist."""
-    return _NOT_A_WORD.sub("_", name).strip("_").casefold()
+    return _NOT_A_WORD.sub("_", name).strip("_").casefold() or name.strip().casefold()
 
 
 def find_invocations(ordered: list[Node]) -> tuple[list[Invocation], "Names"]:
@@ -176,7 +181,7 @@ class Names:
 
     def of(self, name: str) -> str | None:
         """The run's spelling of this name; the name itself where nobody here carries it."""
-        return self._by_plain.get(plain(name)) or (name if plain(name) else None)
+        return self._by_plain.get(plain(name)) or (name if _NOT_A_WORD.sub("", name) else None)
 
     def known(self, name: str) -> str | None:
         return self._by_plain.get(plain(name))

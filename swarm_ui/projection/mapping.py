@@ -11,9 +11,10 @@ from swarm_ui import ids
 from swarm_ui.ingest.contents import stored
 from swarm_ui.ingest.conventions import GENERIC_NAME
 from swarm_ui.ingest.identity import agent_id_of, workflow_id_of
+from swarm_ui.ingest.sent import BEYOND_OTLP
 from swarm_ui.ingest.values import readable, without_uuid
 from swarm_ui.jsontext import clean_text, dumps
-from swarm_ui.projection import accounts, story
+from swarm_ui.projection import accounts, sent, story
 from swarm_ui.projection.exchanges import Content, Exchange, find_exchanges
 from swarm_ui.projection.invocations import Invocation, find_invocations
 from swarm_ui.projection.patterns import graph_of
@@ -28,7 +29,7 @@ _SET_UP = ("create", "build", "register", "init", "setup", "started", "configure
 
 @dataclass(slots=True)
 class LogFact:
-    """A stored OTLP log record of one of the run's traces."""
+    """A stored log record of one of the run's traces; beyond OTLP's severities, something that was sent over REST."""
 
     trace_id: str
     span_id: str | None
@@ -37,6 +38,8 @@ class LogFact:
     severity: int
     event_name: str | None
     document: dict[str, Any]
+    arrived_at: int = 0
+    row_id: int = 0
 
 
 @dataclass(slots=True)
@@ -72,6 +75,9 @@ def interpret(
     sample: bool = False,
 ) -> Run | None:
     """None where there is no run: only steps that set something up. `now` and `timeout` are µs, `space` the key that ids are derived from."""
+    told = sent.read_sent(nodes, log_facts, timeout)
+    nodes = told.nodes if told else nodes
+    log_facts = [fact for fact in log_facts if fact.severity < BEYOND_OTLP]
     if _only_set_up(nodes):
         return None
     ordered = plant(nodes)
@@ -80,13 +86,21 @@ def interpret(
     invocations, names = find_invocations(ordered)
     roots = _roots(by_time)
     verdict = judge(ordered, invocations, roots, now=now, timeout=timeout)
-    exchanges = find_exchanges(ordered, invocations, names, content)
-    root = roots[0] if roots else by_time[0]
-    title = _title(ordered, root, invocations)
+    if told and told.tells_messages:
+        exchanges = sent.exchanges_of(told)
+    else:
+        exchanges = find_exchanges(ordered, invocations, names, content)
+    root = told.root if told else roots[0] if roots else by_time[0]
+    title = told.name if told else _title(ordered, root, invocations)
     service = root.more.get("svc", "")
     services = _services(invocations, exchanges)
-    agent_ids = {agent: agent_id_of(space, services[agent], agent) for agent in services}
-    workflow = _workflow(space, service, title, ordered, invocations, sample)
+    if told:
+        sent.add_services(told, services)
+        agent_ids = sent.ids_of(space, told, services)
+        workflow = sent.workflow_of(space, told)
+    else:
+        agent_ids = {agent: agent_id_of(space, services[agent], agent) for agent in services}
+        workflow = _workflow(space, service, title, ordered, invocations, sample)
     workflow_id = workflow["id"] if workflow else None
 
     metrics, costs = accounts.metrics(space, task_id, workflow_id, by_time, agent_ids, price)
@@ -95,6 +109,8 @@ def interpret(
         task_id, by_time, invocations, exchanges, agent_ids, costs, over=over
     )
     logs = story.logs(space, task_id, by_time, invocations, exchanges, verdict, agent_ids, log_facts, root)
+    if told:
+        logs += sent.log_rows(space, task_id, told, agent_ids)
     task = _task(
         task_id,
         workflow_id,
@@ -109,6 +125,8 @@ def interpret(
         logs,
         sample,
     )
+    if told:
+        sent.say_of_task(told, task)
     task["graph"] = graph_of(invocations, exchanges, agent_ids)
     history = (
         _history(space, task, exchanges, workflow_id)
@@ -119,11 +137,17 @@ def interpret(
         task_id=task_id,
         task=task,
         span_agents={
-            node.row_id: agent_ids[node.invocation.agent] for node in ordered if node.invocation is not None
+            node.row_id: agent_ids[node.invocation.agent]
+            for node in ordered
+            if node.invocation is not None and node.row_id
         },
         agents=_agents(agent_ids, services, sample),
         contributions=contributions,
-        messages=[_message(space, task_id, exchange, agent_ids) for exchange in exchanges],
+        messages=(
+            sent.message_rows(space, task_id, told, exchanges, agent_ids)
+            if told and told.tells_messages
+            else [_message(space, task_id, exchange, agent_ids) for exchange in exchanges]
+        ),
         logs=logs,
         metrics=metrics,
         alerts=[] if verdict.imported else story.alerts(space, task, verdict, agent_ids, title),
@@ -148,7 +172,7 @@ def _roots(by_time: list[Node]) -> list[Node]:
     """One ended top span per trace, earliest first: without a parent, or with one in another process that is not traced here."""
     found: dict[str, Node] = {}
     for node in by_time:
-        if node.parent is None and (node.parent_id is None or "rem" in node.more):
+        if node.parent is None and (node.parent_id is None or "rem" in node.more) and "opn" not in node.more:
             known = found.get(node.trace_id)
             if known is None or (known.parent_id is not None and node.parent_id is None):
                 found[node.trace_id] = node
@@ -210,7 +234,10 @@ def _agents(agent_ids: dict[str, str], services: dict[str, str], sample: bool) -
 def _integrations(space: int, ordered: list[Node]) -> dict[str, tuple[str, str]]:
     seen = {(node.more["fw"], node.scope or "") for node in ordered if "fw" in node.more}
     named = {(framework, clean_text(scope.rpartition("@")[2], 64)) for framework, scope in seen if framework}
-    return {ids.stable(space, framework, version, "integration"): (framework, version) for framework, version in named}
+    return {
+        ids.stable(space, framework, version, "integration"): (framework, version)
+        for framework, version in named
+    }
 
 
 def _task(
@@ -259,11 +286,13 @@ def _task(
         "summary": _summary(asked),
         "source": "sample" if sample else "otlp",
         "traceId": by_time[0].trace_id,
+        "clientId": None,
+        "priority": sent.DEFAULT_PRIORITY,
         "sessionId": root.more.get("ses")
         or next((node.more["ses"] for node in by_time if "ses" in node.more), None),
         "errorType": culprit.error_type if culprit else None,
         "errorMessage": culprit.error_message if culprit else None,
-        "failedSpanId": culprit.span_id if culprit else None,
+        "failedSpanId": culprit.ref if culprit else None,
         "failedAgentId": agent_ids[failed_agent] if failed_agent else None,
         "failedStep": clean_text(culprit.more.get("tl") or culprit.name, 255) if culprit else None,
         "lastProgressAt": verdict.last_arrival,
@@ -271,7 +300,7 @@ def _task(
         "errorCount": len(verdict.errors),
         "warningCount": levels.count("warning"),
         "agentCount": len(agent_ids),
-        "spanCount": len(by_time),
+        "spanCount": sum(1 for node in by_time if node.row_id),
     }
 
 
@@ -289,7 +318,7 @@ def _message(space: int, task_id: str, exchange: Exchange, agent_ids: dict[str, 
         exchange.content,
         details or None,
         exchange.at,
-        exchange.node.span_id,
+        exchange.node.ref,
     )
 
 

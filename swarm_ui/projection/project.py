@@ -20,6 +20,7 @@ from swarm_ui.projection.diff import Change, Plan, plan_run
 from swarm_ui.projection.leases import LeaseLost, Leases, Mark, mark_again
 from swarm_ui.projection.mapping import Run, interpret
 from swarm_ui.projection.prices import price_of
+from swarm_ui.projection.sent import is_sent
 from swarm_ui.projection.write import apply_lists, apply_runs
 from swarm_ui.rawsql import Busy, Raw, retrying, transaction
 
@@ -142,12 +143,14 @@ class Projector:
             space = space_of(raw, owner_id)
             for group in groups:
                 started = clock.now_us()
-                present = [trace for trace in group.traces if trace in facts.by_trace]
-                nodes = [node for trace in present for node in facts.by_trace[trace]]
+                present = [
+                    trace for trace in group.traces if trace in facts.by_trace or is_sent(logs.get(trace, []))
+                ]
+                nodes = [node for trace in present for node in facts.by_trace.get(trace, ())]
                 task_id = task_id_of(space, min(present) if present else group.mark.trace_id)
                 old = sorted({before[trace] for trace in group.traces if trace in before})
                 run = None
-                if nodes:
+                if present:
                     run = interpret(
                         space,
                         task_id,

@@ -65,14 +65,14 @@ def read_facts(raw: Raw, owner_id: int, trace_ids: list[str]) -> Facts:
 
 
 def read_logs(raw: Raw, owner_id: int, trace_ids: list[str]) -> dict[str, list[LogFact]]:
-    statement = "SELECT traceId,spanId,hash,at,severity,eventName,payload FROM log_records WHERE userId=? AND traceId IN {}"
+    statement = "SELECT traceId,spanId,hash,at,severity,eventName,payload,arrivedAt,id FROM log_records WHERE userId=? AND traceId IN {}"
     found: dict[str, list[LogFact]] = {}
-    for trace_id, span_id, digest, at, severity, event, packed in raw.rows_in(
+    for trace_id, span_id, digest, at, severity, event, packed, arrived_at, row_id in raw.rows_in(
         statement, (owner_id,), trace_ids
     ):
         document = payload.unpack(packed)
         found.setdefault(trace_id, []).append(
-            LogFact(trace_id, span_id, digest, at, severity, event, document)
+            LogFact(trace_id, span_id, digest, at, severity, event, document, arrived_at, row_id)
         )
     return found
 

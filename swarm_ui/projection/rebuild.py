@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from swarm_ui import clock
 from swarm_ui.ingest.append import mark_dirty
+from swarm_ui.ingest.sent import TASK
 from swarm_ui.projection import summaries
 from swarm_ui.projection.forget import forget_runs
 from swarm_ui.projection.project import Projector
@@ -48,7 +49,11 @@ def count_traces(engine: Engine, owner_id: int) -> int:
 def _next_traces(engine: Engine, owner_id: int, last: str) -> list[str]:
     with transaction(engine, writes=False) as raw:
         statement = "SELECT DISTINCT traceId FROM spans WHERE userId=? AND traceId>? ORDER BY traceId LIMIT ?"
-        return [row[0] for row in raw.rows(statement, (owner_id, last, TRACES_A_PORTION))]
+        found = {row[0] for row in raw.rows(statement, (owner_id, last, TRACES_A_PORTION))}
+        # A task that was sent over REST need not have a span.
+        statement = "SELECT traceId FROM log_records WHERE userId=? AND traceId>? AND severity=? GROUP BY traceId ORDER BY traceId LIMIT ?"
+        found.update(row[0] for row in raw.rows(statement, (owner_id, last, TASK, TRACES_A_PORTION)))
+        return sorted(found)[:TRACES_A_PORTION]
 
 
 def _empty(engine: Engine, owner_id: int, traces: list[str]) -> set[str]:

@@ -40,10 +40,10 @@ def logs(
     ) -> None:
         row_id = ids.derived(at, space, node.trace_id, node.span_id, role)
         agent_id = agent_ids.get(agent) if agent else None
-        rows.append((row_id, task_id, agent_id, kind, level, message, details, at, node.span_id))
+        rows.append((row_id, task_id, agent_id, kind, level, message, details, at, node.ref))
 
     for invocation in invocations:
-        if verdict.status == "running" and not invocation.real:
+        if verdict.status == "running" and not invocation.ended:
             continue  # its span has not come: it is still at work
         node = invocation.node
         took = duration((node.ended_at - node.started_at) / 1000)
@@ -139,12 +139,12 @@ def alerts(
     space: int, task: dict[str, Any], verdict: Verdict, agent_ids: dict[str, str], title: str
 ) -> list[dict[str, Any]]:
     """One for a failed run, named after agent and step; one for a timed-out run."""
-    if verdict.status == "failed":
+    if verdict.status == "failed" and verdict.told != "cancelled":
         culprit = verdict.culprit
         agent = culprit.invocation.agent if culprit is not None and culprit.invocation is not None else None
         step = task["failedStep"] or title
         kind = task["errorType"] or "an error"
-        who = f"{agent}: {step}" if agent else f"{title}: {step}"
+        who = f"{agent}: {step}" if agent else f"{title}: {step}" if step != title else title
         return [
             _alert(
                 space,
@@ -160,6 +160,8 @@ def alerts(
         ]
     if verdict.status == "timeout":
         message = "Its root never ended, and nothing of it arrived any more."
+        if verdict.told:
+            message = "Whoever ran it says that it took too long."
         return [
             _alert(
                 space,

@@ -87,6 +87,11 @@ class Node:
     usage_below: bool
     repeated: int
 
+    @property
+    def ref(self) -> str | None:
+        """Its span id where it is a stored span, and not one that stands in for what was said without spans."""
+        return self.span_id if self.row_id else None
+
 
 by_order = attrgetter("order")
 

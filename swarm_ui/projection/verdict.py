@@ -23,6 +23,8 @@ class Verdict:
     imported: bool
     ended_at: int
     last_arrival: int
+    # What its sender said, where it was sent over REST with a status.
+    told: str = ""
 
 
 def judge(
@@ -39,7 +41,13 @@ def judge(
         quiet = imported or now - last_arrival >= timeout
         status = "timeout" if quiet else "running"
         return Verdict(status, errors, errors[0] if errors else None, imported, ended_at, last_arrival)
+    told = next((root.more["end"] for root in roots if root.more.get("end")), "")
+    if told in ("completed", "timeout"):
+        first = errors[0] if errors else None
+        return Verdict(told, errors, first, imported, ended_at, last_arrival, told)
     evidence = [root for root in roots if root.failed]
+    if told == "cancelled":
+        return Verdict("failed", errors, evidence[0], imported, ended_at, last_arrival, told)
     tops = [invocation.node for invocation in invocations if invocation.above is None]
     if tops:
         last = max(tops, key=lambda node: (node.ended_at, node.started_at, node.span_id))
@@ -53,7 +61,7 @@ def judge(
     repeated = [error for error in fatal if error.error_message and _repeats(error.error_message, said)]
     culprit = (repeated or fatal or errors or evidence)[0]
     began = _first_of_its_series(culprit, ordered, errors)
-    return Verdict("failed", errors, began, imported, ended_at, last_arrival)
+    return Verdict("failed", errors, began, imported, ended_at, last_arrival, told)
 
 
 def _first_of_its_series(culprit: Node, ordered: list[Node], errors: list[Node]) -> Node:

@@ -44,6 +44,8 @@ class Task(Timed, OwnedInBulk, db.Model):
         Words("otlp", "api", "run", "sample"), default="api", server_default="api"
     )
     trace_id: Mapped[str | None] = mapped_column("traceId", Ascii(32))
+    # What whoever sent it over REST calls it.
+    client_id: Mapped[str | None] = mapped_column("clientId", Ascii(200))
     session_id: Mapped[str | None] = mapped_column("sessionId", String(255))
     parent_task_id: Mapped[str | None] = mapped_column("parentTaskId", Id)
     error_type: Mapped[str | None] = mapped_column("errorType", String(255))

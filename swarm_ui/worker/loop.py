@@ -130,11 +130,11 @@ class Worker:
         self.agents |= summaries.grown_quiet(self.engine)
 
     def _mark_silent(self) -> None:
-        """Running tasks of every owner (userId named in each row) of which nothing has arrived for RUN_TIMEOUT."""
+        """Tasks that go on, of every owner (userId named in each row), of which nothing has arrived for RUN_TIMEOUT."""
         now = clock.now_us()
         with transaction(self.engine, writes=False) as raw:
             silent = raw.rows(
-                "SELECT userId,id FROM tasks WHERE status='running' AND lastProgressAt<=? ORDER BY lastProgressAt LIMIT 500",
+                "SELECT userId,id FROM tasks WHERE status IN ('running','pending') AND lastProgressAt<=? ORDER BY lastProgressAt LIMIT 500",
                 (database_text(now - self.timeout_us),),
             )
             marks: dict[int, list[str]] = {}

@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 
 from swarm_ui import clock
 from swarm_ui.extensions import db
-from swarm_ui.ingest import append, views
+from swarm_ui.ingest import append, intake
 from swarm_ui.ingest.models import LogRecord, Span, TraceDirty
 from swarm_ui.metrics.models import MetricPoint
 from swarm_ui.rawsql import Busy
@@ -395,7 +395,7 @@ def no_backlog():
     """The look-up of the backlog is kept for a second of real time; tests do not wait."""
 
     def forget() -> None:
-        views._backlog.update(at=0.0, traces=0)
+        intake.backlog.update(at=0.0, traces=0)
 
     forget()
     yield forget
