@@ -94,6 +94,7 @@ class Timeline:
     hand_offs: int
     hand_offs_drawn: int
     first_failure: Moment | None
+    suspect: Moment | None
     recovered: Moment | None
     first_error: Moment | None
     last: Moment | None
@@ -119,17 +120,20 @@ def build(
     stop: int | None = None,
     since_us: int | None = None,
     until_us: int | None = None,
+    suspect: str | None = None,
+    tree: Tree | None = None,
 ) -> Timeline:
     """`agents` maps ids to (name, type); `title` names the lane of what no agent did. `selected` is a span's key: always shown.
     `lane` is a lane to open, with its rows from number `start` to `stop`. `since_us` and `until_us` may
-    lengthen the axis."""
-    tree = Tree(spans, failed_span_id)
+    lengthen the axis. `suspect` is the key of the most suspect step, marked where none is known to have failed the run.
+    `tree` is that of these spans, where it was made already."""
+    tree = tree.blaming(failed_span_id) if tree else Tree(spans, failed_span_id)
     starts = [span.started_at for span in spans]
     began = min(starts if since_us is None else [*starts, since_us], default=0)
     ended = max((span.ended_at for span in spans), default=0)
     axis = Axis(began, max(ended, until_us or 0))
-    shown = tree.visible(mode, selected)
-    rows, counts = _rows(tree, shown, axis)
+    shown = tree.visible(mode, selected or suspect)
+    rows, counts = _rows(tree, shown, axis, suspect)
     lanes = [
         _lane(key, rows.get(key, []), counts[key], tree, axis, agents, title) for key in tree.lane_order()
     ]
@@ -157,6 +161,9 @@ def build(
         hand_offs=total,
         hand_offs_drawn=drawn,
         first_failure=moment(first),
+        suspect=moment(
+            next((index for index in tree.order if tree.key(index) == suspect), None) if suspect else None
+        ),
         recovered=moment(tree.recovered()),
         first_error=moment(tree.first_error()),
         last=moment(tree.last()),
@@ -172,7 +179,9 @@ def _lane_name(agent_id: str | None, agents: Mapping[str, tuple[str, str | None]
     return agents.get(agent_id, ("an agent that is gone", None))[0]
 
 
-def _rows(tree: Tree, shown: list[bool], axis: Axis) -> tuple[dict[str, list[Row]], dict[str, list[int]]]:
+def _rows(
+    tree: Tree, shown: list[bool], axis: Axis, suspect: str | None
+) -> tuple[dict[str, list[Row]], dict[str, list[int]]]:
     """Rows by lane in the order of the tree, and each lane's spans."""
     spans, parents, first = tree.spans, tree.parents, tree.first_failing
     called = "failed the run" if tree.recovered() is not None else "first failing step"
@@ -187,9 +196,9 @@ def _rows(tree: Tree, shown: list[bool], axis: Axis) -> tuple[dict[str, list[Row
         depth = depths[parent] if parent is not None and (spans[parent].agent_id or NO_AGENT) == lane else 0
         if shown[index]:
             depth += 1
-            rows.setdefault(lane, []).append(
-                _row(span, tree.key(index), min(depth, _DEEPEST), axis, called if index == first else "")
-            )
+            key = tree.key(index)
+            mark = called if index == first else ("most suspect" if first is None and key == suspect else "")
+            rows.setdefault(lane, []).append(_row(span, key, min(depth, _DEEPEST), axis, mark))
         depths[index] = depth
     return rows, members
 

@@ -26,6 +26,7 @@ WHOLE_ON_PAGE = 300_000
 
 class MessageFilter(BaseModel):
     type: Literal["request", "response", "status_update", "error", "broadcast"] | None = None
+    message: RowId | None = None
     cursor: str | None = Field(None, max_length=200)
 
 
@@ -98,7 +99,8 @@ def show(found: Any) -> Response:
     if wants_fragment() and shape.part == "head":
         context = run.timeline_of(found, shape)
         return page(
-            "tasks/_head.html", **context | run.head_of(found, context["timeline"]) | run.content_of(found)
+            "tasks/_head.html",
+            **context | run.head_of(found, context["timeline"], context["diagnosis"]) | run.content_of(found),
         )
     return page("tasks/show.html", **run.page_of(found, shape))
 
@@ -142,6 +144,13 @@ def _plain_text(text: str | None) -> Response:
     return response
 
 
+@bp.get("/<task_id>/diagnosis")
+@live
+@of_task
+def diagnosis(found: Any) -> Response:
+    return page("tasks/diagnosis.html", part="tasks/_diagnosis.html", **run.diagnosis_of(found))
+
+
 @bp.get("/<task_id>/messages")
 @live
 @of_task
@@ -149,7 +158,7 @@ def messages(found: Any) -> Response:
     wanted = parse(MessageFilter, request.args)
     part = "tasks/_message_rows.html" if wanted.cursor else "tasks/_messages.html"
     return page("tasks/messages.html", part=part, found=found, task=found.Task, types=MESSAGE_TYPES,
-                **run.messages_of(found.Task, wanted.type, wanted.cursor))  # fmt: skip
+                **run.messages_of(found.Task, wanted.type, wanted.cursor, message=wanted.message))  # fmt: skip
 
 
 @bp.get("/<task_id>/messages/<message_id>")
