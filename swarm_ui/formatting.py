@@ -168,6 +168,14 @@ def stamp(moment: datetime | None) -> Markup:
     return _time(moment, "data-absolute", clock_time(moment))
 
 
+def moment_us(microseconds: int | None) -> Markup:
+    """`stamp` of microseconds since 1970; a time that no calendar holds is unknown."""
+    try:
+        return stamp(None if microseconds is None else clock.from_us(microseconds))
+    except OverflowError:
+        return _UNKNOWN
+
+
 def _time(moment: datetime, attribute: str, said: str) -> Markup:
     """A plain f-string: `Markup.format` would take a tenth of a list's time, and all of this is our own."""
     title = full_time(moment)
@@ -197,7 +205,7 @@ def _iso(moment: datetime) -> str:
 
 
 def init_app(app: Flask) -> None:
-    for function in (duration, cost, tokens, percent, number, ago, stamp, offset, clip, minute, full_time, last_day, plainly):
+    for function in (duration, cost, tokens, percent, number, ago, stamp, offset, clip, minute, full_time, last_day, plainly, moment_us):
         app.jinja_env.filters[function.__name__] = function
     app.jinja_env.globals["plural"] = plural
     app.jinja_env.globals["zone_name"] = zone_name

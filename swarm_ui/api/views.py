@@ -10,7 +10,7 @@ from swarm_ui.agents import editing, forms
 from swarm_ui.agents.models import Agent
 from swarm_ui.alerts.models import Alert
 from swarm_ui.alerts.triage import settle
-from swarm_ui.api import queries, schemas, shapes, tasks
+from swarm_ui.api import diagnosis, queries, schemas, shapes, tasks
 from swarm_ui.errors import Refused
 from swarm_ui.extensions import db
 from swarm_ui.tasks.queries import SEARCHED, successor_of
@@ -152,6 +152,24 @@ def list_history(task_id: str) -> ResponseReturnValue:
     return _list(queries.history(task_id, wanted)) if tasks.exists(task_id) else _moved_or_missing(task_id)
 
 
+@bp.get("/tasks/<task_id>/suspects")
+def list_suspects(task_id: str) -> ResponseReturnValue:
+    """What most likely broke it: its steps or messages by the evidence against them, the most suspect first."""
+    return _found(diagnosis.suspects(task_id), task_id)
+
+
+@bp.get("/tasks/<task_id>/story")
+def show_story(task_id: str) -> ResponseReturnValue:
+    """The run in a few plain sentences, with its hand-offs and tool calls counted."""
+    return _found(diagnosis.story(task_id), task_id)
+
+
+@bp.get("/tasks/<task_id>/patterns")
+def list_patterns(task_id: str) -> ResponseReturnValue:
+    """Loops, identical calls, storms and deadlocks, with what they used; and who waits for whom while it runs."""
+    return _found(diagnosis.patterns(task_id), task_id)
+
+
 @bp.get("/alerts")
 def list_alerts() -> ResponseReturnValue:
     """Alerts, newest first; by resolved, severity, alertType, relatedAgentId, relatedTaskId."""
@@ -182,6 +200,10 @@ def _one(item: dict[str, Any] | None, status: int = 200) -> Response:
     if item is None:
         raise Refused(404, "There is nothing here, or it is not yours to see.")
     return json_response(item, status)
+
+
+def _found(answer: dict[str, Any] | None, task_id: str) -> Any:
+    return json_response(answer) if answer is not None else _moved_or_missing(task_id)
 
 
 def _agent(agent_id: str, *, lock: bool = False) -> Agent:

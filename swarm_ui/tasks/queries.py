@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, field_validator
-from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy import ColumnElement, Select, case, func, or_, select, type_coerce
 from sqlalchemy.orm import InstrumentedAttribute
 
 from swarm_ui import clock
@@ -14,6 +14,7 @@ from swarm_ui.agents.models import Agent
 from swarm_ui.extensions import db
 from swarm_ui.ingest.models import Span
 from swarm_ui.metrics.models import Metric
+from swarm_ui.orm import LongText
 from swarm_ui.tasks.models import LEVELS, ExecutionLog, Message, Task, TaskAgent, TaskTrace
 from swarm_ui.tasks.usual import Usual, usual
 from swarm_ui.web import RowId, Slice, keyset
@@ -227,6 +228,7 @@ def spans_of(task_id: str, *columns: Any) -> Select[Any]:
     columns = columns or (
         Span.trace_id, Span.span_id, Span.parent_span_id, Span.agent_id, Span.kind, Span.name, Span.status,
         Span.started_at, Span.ended_at, Span.error_type, func.substr(Span.error_message, 1, 200), _TOKENS,
+        case((Span.kind == "tool", Span.facts)),
     )  # fmt: skip
     # No join: SQLite would begin it with all spans of the owner.
     return select(*columns).where(
@@ -338,6 +340,27 @@ def used_by_steps(task_id: str) -> dict[str, tuple[int | None, float | None]]:
         .limit(MOST_SPANS)
     )
     return {span_id: (tokens, cost) for span_id, tokens, cost in rows if span_id}
+
+
+def conversation_of(task_id: str, characters: int) -> Select[Any]:
+    """The messages in order, with the first `characters` of what is stored of each."""
+    text = func.substr(type_coerce(Message.content, LongText), 1, characters).label("text")
+    columns: tuple[Any, ...] = (
+        Message.id, Message.sender_id, Message.recipient_id, Message.message_type, Message.at, Message.span_id, Message.details, text,
+    )  # fmt: skip
+    return messages_of(task_id, *columns).order_by(Message.at, Message.id)
+
+
+def from_message(statement: Select[Any], task_id: str, message_id: str) -> Select[Any]:
+    """The messages from this one on."""
+    at = select(Message.at).where(Message.task_id == task_id, Message.id == message_id).scalar_subquery()
+    return statement.where(Message.at >= at, or_(Message.at > at, Message.id >= message_id))
+
+
+def usage_of(task_id: str) -> Select[Any]:
+    """What each model call used, in order."""
+    columns: tuple[Any, ...] = (Metric.at, Metric.agent_id, Metric.token_usage, Metric.estimated_cost)
+    return select(*columns).where(Metric.task_id == task_id).order_by(Metric.at, Metric.id)
 
 
 def usual_of(task: Task) -> tuple[float | None, float | None]:

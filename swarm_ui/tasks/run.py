@@ -9,11 +9,12 @@ from pydantic import BaseModel, Field
 from sqlalchemy import func, select
 
 from swarm_ui import clock
+from swarm_ui.diagnosis.suspects import Suspect
 from swarm_ui.extensions import db
 from swarm_ui.formatting import clip, clock_time, offset, plural
 from swarm_ui.ingest.models import Span
 from swarm_ui.jsontext import loads
-from swarm_ui.tasks import pretty, queries, steps, waterfall
+from swarm_ui.tasks import explain, pretty, queries, steps, waterfall
 from swarm_ui.tasks.flow import Exchange
 from swarm_ui.tasks.graph import speakers_of
 from swarm_ui.tasks.models import ExecutionHistory, ExecutionLog, Message, Task
@@ -53,7 +54,7 @@ class Shape(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Callout:
-    """The one sentence a tired person can act on; `key` is the step it speaks of, `recovered` an error before it."""
+    """The one sentence a tired person can act on; `key` is the step it speaks of, `message` the message, `recovered` an error before it."""
 
     tone: str
     shape: str
@@ -62,21 +63,23 @@ class Callout:
     text: str = ""
     key: str | None = None
     recovered: Moment | None = None
+    message: Suspect | None = None
 
 
 def page_of(found: Any, shape: Shape) -> dict[str, Any]:
     task = found.Task
-    spans, exchanges = _spans(task), _exchanges(task)
+    spans, exchanges, turns = _spans(task), _exchanges(task), explain.turns_of(task, explain.AT_ONCE + 1)
     messages, lines = _message_slice(task, None, None), _log_slice(task, None, None, None, None, None)
     names = queries.names_of(
         {
-            *(span.agent_id for span in spans),
+            *explain.agents_in(spans, turns),
             *(message.sender_id for message in messages.items),
             *(message.recipient_id for message in messages.items),
             *(line.agent_id for line in lines.items),
         }
     )
-    context = timeline_of(found, shape, spans, exchanges, names)
+    diagnosis = explain.at_once(task, spans, turns, names)
+    context = timeline_of(found, shape, spans, exchanges, names, diagnosis)
     timeline, selected = context["timeline"], context["selected"]
     opened: dict[str, Any] = {"step": None, "missing": None}
     if selected:
@@ -85,7 +88,7 @@ def page_of(found: Any, shape: Shape) -> dict[str, Any]:
     return {
         **context,
         **opened,
-        **head_of(found, timeline),
+        **head_of(found, timeline, diagnosis),
         **content_of(found),
         **messages_of(task, None, None, messages, names),
         **logs_of(task, slice_=lines, names=names),
@@ -101,11 +104,15 @@ def timeline_of(
     spans: Sequence[TreeSpan] | None = None,
     exchanges: Sequence[Exchange] | None = None,
     names: Names | None = None,
+    diagnosis: explain.Diagnosis | None = None,
 ) -> dict[str, Any]:
     task = found.Task
     spans = _spans(task) if spans is None else spans
     exchanges = _exchanges(task) if exchanges is None else exchanges
-    names = queries.names_of({span.agent_id for span in spans}) if names is None else names
+    if names is None or diagnosis is None:
+        turns = explain.turns_of(task, explain.AT_ONCE + 1)
+        names = queries.names_of(explain.agents_in(spans, turns))
+        diagnosis = explain.at_once(task, spans, turns, names)
     usual = queries.usual_steps(task) if shape.usual else None
     timeline = build(
         spans[: queries.MOST_SPANS],
@@ -127,6 +134,8 @@ def timeline_of(
         exchanges=exchanges,
         short=shape.gaps == "short",
         usual=usual,
+        suspect=diagnosis.first.key if diagnosis.first else None,
+        tree=diagnosis.case.tree if len(spans) <= queries.MOST_SPANS else None,
     )
     selected = shape.span
     if selected is None and timeline.first_failure and task.status == "failed":
@@ -136,6 +145,7 @@ def timeline_of(
         "task": task,
         "found": found,
         "timeline": timeline,
+        **_told(task, diagnosis),
         "selected": None if selected == "none" else selected,
         "shape": shape,
         "draw": waterfall,
@@ -150,8 +160,7 @@ def timeline_of(
 
 
 def _spans(task: Task) -> list[TreeSpan]:
-    rows = db.session.execute(queries.spans_of(task.id).limit(queries.MOST_SPANS + 1))
-    return [TreeSpan._make(row) for row in rows]
+    return explain.steps_of(task, queries.MOST_SPANS + 1)
 
 
 def _exchanges(task: Task) -> list[Exchange]:
@@ -174,7 +183,7 @@ def _goes_on_until(task: Task, spans: Sequence[TreeSpan]) -> int | None:
 # The head.
 
 
-def head_of(found: Any, timeline: Timeline) -> dict[str, Any]:
+def head_of(found: Any, timeline: Timeline, diagnosis: explain.Diagnosis) -> dict[str, Any]:
     task = found.Task
     usual_ms, usual_cost = queries.usual_of(task)
     newer, older = queries.neighbours_of(task)
@@ -186,12 +195,14 @@ def head_of(found: Any, timeline: Timeline) -> dict[str, Any]:
         "newer": newer,
         "older": older,
         "traces": queries.traces_of(task.id),
-        "callout": _callout(task, timeline),
+        "callout": _callout(task, timeline, diagnosis),
     }
 
 
-def _callout(task: Task, timeline: Timeline) -> Callout | None:
-    first = timeline.first_failure or timeline.first_error
+def _callout(task: Task, timeline: Timeline, diagnosis: explain.Diagnosis) -> Callout | None:
+    """Says of the run what the ranking found first, so that the page names one culprit."""
+    first = timeline.first_failure or timeline.suspect or timeline.first_error
+    said = diagnosis.first if diagnosis.first and diagnosis.first.message_id and not first else None
     message = " ".join((task.error_message or "")[:400].split())
     if task.status == "failed":
         title = "The run failed"
@@ -200,8 +211,10 @@ def _callout(task: Task, timeline: Timeline) -> Callout | None:
             title = f"{called}: {_tame(first.lane)}, {_tame(first.name)}, at {offset(first.at_ms)}"
         elif task.failed_step:
             title = f"First failing step: {task.failed_step}"
+        elif said:
+            title = f"Most suspect: {_tame(said.agent or 'an agent that is gone')}, {said.what}"
         return Callout(
-            "bad", "s-failed", title, task.error_type, message, first and first.key, timeline.recovered
+            "bad", "s-failed", title, task.error_type, message, first and first.key, timeline.recovered, said
         )
     if task.status == "timeout":
         last = timeline.last
@@ -246,6 +259,32 @@ def step_of(task: Task, span: Span, key: str) -> dict[str, Any]:
     return {"task": task, "step": steps.step_of(task, span, key, began), "missing": None}
 
 
+# The diagnosis.
+
+
+def _told(task: Task, diagnosis: explain.Diagnosis) -> dict[str, Any]:
+    first = diagnosis.first
+    return {
+        "diagnosis": diagnosis,
+        "is_looked_through": False,
+        "began_us": clock.to_us(task.started_at) if task.started_at else 0,
+        "suspect_message": first.message_id if first else None,
+    }
+
+
+def diagnosis_of(found: Any) -> dict[str, Any]:
+    """All of the run was looked through, or as much as is read of any run."""
+    task = found.Task
+    return {
+        **_told(task, explain.whole(task)),
+        "is_looked_through": True,
+        "found": found,
+        "task": task,
+        "rules": explain.RULES,
+        "most_turns": explain.MOST_TURNS,
+    }
+
+
 # Messages and logs.
 
 
@@ -257,8 +296,11 @@ def messages_of(
     names: Names | None = None,
     *,
     lanes: bool = False,
+    message: str | None = None,
 ) -> dict[str, Any]:
-    slice_ = slice_ or _message_slice(task, type, cursor)
+    """`message` is the one to begin with."""
+    suspect = {} if slice_ else {"suspect_message": explain.suspect_message(task)}
+    slice_ = slice_ or _message_slice(task, type, cursor, message)
     order = speakers_of(task.id) if lanes else []
     if names is None:
         names = queries.names_of(
@@ -270,8 +312,10 @@ def messages_of(
     columns = columns_of(order, names)
     counts = {} if cursor else queries.counts_by(Message.message_type, task.id)
     return {
+        **suspect,
         "messages": slice_,
         "message_type": type,
+        "message_first": message,
         "message_counts": counts,
         "contents": {}
         if lanes
@@ -283,7 +327,7 @@ def messages_of(
         if lanes
         else {},
         "message_names": names,
-        "is_tail": _is_tail(task, cursor),
+        "is_tail": _is_tail(task, cursor) and not message,
     }
 
 
@@ -295,7 +339,7 @@ def _words(content: str | None) -> str | None:
     return texts[0] if len(texts) == 1 else text
 
 
-def _message_slice(task: Task, type: str | None, cursor: str | None) -> Slice:
+def _message_slice(task: Task, type: str | None, cursor: str | None, message: str | None = None) -> Slice:
     columns = (
         Message.id,
         Message.at,
@@ -305,9 +349,10 @@ def _message_slice(task: Task, type: str | None, cursor: str | None) -> Slice:
         Message.content,
         Message.span_id,
     )
-    return _paged(
-        queries.messages_of(task.id, *columns, type=type), Message, MESSAGES, cursor, _is_tail(task, cursor)
-    )
+    statement = queries.messages_of(task.id, *columns, type=type)
+    if message:
+        statement = queries.from_message(statement, task.id, message)
+    return _paged(statement, Message, MESSAGES, cursor, _is_tail(task, cursor) and not message)
 
 
 def logs_of(

@@ -102,6 +102,7 @@ class Timeline:
     hand_offs: int
     hand_offs_drawn: int
     first_failure: Moment | None
+    suspect: Moment | None
     recovered: Moment | None
     first_error: Moment | None
     last: Moment | None
@@ -134,23 +135,27 @@ def build(
     exchanges: Sequence[Exchange] = (),
     short: bool = False,
     usual: Usual | None = None,
+    suspect: str | None = None,
+    tree: Tree | None = None,
 ) -> Timeline:
     """`agents` maps ids to (name, type); `title` names the lane of what no agent did. `selected` is a span's key: always shown.
     `lane` is a lane to open, with its rows from number `start` to `stop`. `since_us` and `until_us` may
-    lengthen the axis, the latter is now where the run goes on. `short` draws idle gaps narrow, `usual` marks steps that took more than that."""
-    tree = Tree(spans, failed_span_id)
+    lengthen the axis, the latter is now where the run goes on. `short` draws idle gaps narrow, `usual` marks steps that took more than that.
+    `suspect` is the key of the most suspect step, marked where none is known to have failed the run. `tree` is that of these spans, where
+    it was made already."""
+    tree = tree.blaming(failed_span_id) if tree else Tree(spans, failed_span_id)
     starts = [span.started_at for span in spans]
     began = min(starts if since_us is None else [*starts, since_us], default=0)
     ended = max((span.ended_at for span in spans), default=0)
     idle = gaps(tree)
     axis = Axis(began, max(ended, until_us or 0), idle if short else ())
-    shown = tree.visible(mode, selected)
+    shown = tree.visible(mode, selected or suspect)
     path = critical_path(tree) if mode == "critical" else {}
     if mode == "critical":
         # What took nothing of the run's time is on the path only because something below it is.
         least = (ended - began) / 1000
         shown = [path.get(index, 0) > least or tree.key(index) == selected for index in range(len(spans))]
-    rows, counts = _rows(tree, shown, axis, path, usual)
+    rows, counts = _rows(tree, shown, axis, path, usual, suspect)
     waiting = waits(tree, exchanges, until_us)
     lanes = [
         _lane(key, rows.get(key, []), counts[key], tree, axis, agents, title, waiting.get(key, []), until_us)
@@ -180,6 +185,9 @@ def build(
         hand_offs=total,
         hand_offs_drawn=drawn,
         first_failure=moment(first),
+        suspect=moment(
+            next((index for index in tree.order if tree.key(index) == suspect), None) if suspect else None
+        ),
         recovered=moment(tree.recovered()),
         first_error=moment(tree.first_error()),
         last=moment(tree.last()),
@@ -201,7 +209,12 @@ def _lane_name(agent_id: str | None, agents: Mapping[str, tuple[str, str | None]
 
 
 def _rows(
-    tree: Tree, shown: list[bool], axis: Axis, path: Mapping[int, int], usual: Usual | None
+    tree: Tree,
+    shown: list[bool],
+    axis: Axis,
+    path: Mapping[int, int],
+    usual: Usual | None,
+    suspect: str | None,
 ) -> tuple[dict[str, list[Row]], dict[str, list[int]]]:
     """Rows by lane in the order of the tree, and each lane's spans."""
     tried = attempts(tree)
@@ -219,13 +232,13 @@ def _rows(
         depth = depths[parent] if parent is not None and (spans[parent].agent_id or NO_AGENT) == lane else 0
         if shown[index]:
             depth += 1
+            key = tree.key(index)
+            mark = called if index == first else ("most suspect" if first is None and key == suspect else "")
             words = ""
             if index in path and whole:
                 share = path[index] / whole
                 words = f"{share:.0%} of the run" if share >= 0.005 else "under 1% of the run"
-            row = _row(
-                span, tree.key(index), min(depth, _DEEPEST), axis, called if index == first else "", words
-            )
+            row = _row(span, key, min(depth, _DEEPEST), axis, mark, words)
             if index in tried or usual:
                 row = row._replace(
                     attempt="{} of {}".format(*tried[index]) if index in tried else "",

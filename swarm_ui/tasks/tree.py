@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from copy import copy
 from typing import Literal, NamedTuple
 
 Mode = Literal["brief", "all", "failed", "critical"]
@@ -23,6 +24,7 @@ class Span(NamedTuple):
     error_type: str | None
     error_message: str | None
     tokens: int | None = None
+    facts: str | None = None  # of a tool's span alone: which tool, and whether it hands over
 
 
 class Tree:
@@ -43,6 +45,12 @@ class Tree:
         )
         self.order = self._preorder()
         self.first_failing = self._find_failing(failed_span_id)
+
+    def blaming(self, failed_span_id: str | None) -> "Tree":
+        """The same tree with this span as the one that failed the run."""
+        other = copy(self)
+        other.first_failing = other._find_failing(failed_span_id)
+        return other
 
     def key(self, index: int) -> str:
         """The span's id; with its trace's before it where that id stands in two traces of the run."""

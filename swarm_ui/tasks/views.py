@@ -28,6 +28,7 @@ WHOLE_ON_PAGE = 300_000
 class MessageFilter(BaseModel):
     type: Literal["request", "response", "status_update", "error", "broadcast"] | None = None
     view: Literal["lanes"] | None = None
+    message: RowId | None = None
     cursor: str | None = Field(None, max_length=200)
 
 
@@ -101,7 +102,8 @@ def show(found: Any) -> Response:
     if wants_fragment() and shape.part == "head":
         context = run.timeline_of(found, shape)
         return page(
-            "tasks/_head.html", **context | run.head_of(found, context["timeline"]) | run.content_of(found)
+            "tasks/_head.html",
+            **context | run.head_of(found, context["timeline"], context["diagnosis"]) | run.content_of(found),
         )
     return page("tasks/show.html", **run.page_of(found, shape))
 
@@ -145,13 +147,22 @@ def _plain_text(text: str | None) -> Response:
     return response
 
 
+@bp.get("/<task_id>/diagnosis")
+@live
+@of_task
+def diagnosis(found: Any) -> Response:
+    return page("tasks/diagnosis.html", part="tasks/_diagnosis.html", **run.diagnosis_of(found))
+
+
 @bp.get("/<task_id>/messages")
 @live
 @of_task
 def messages(found: Any) -> Response:
     wanted = parse(MessageFilter, request.args)
     is_list = wanted.cursor and not wanted.view
-    context = run.messages_of(found.Task, wanted.type, wanted.cursor, lanes=wanted.view == "lanes")
+    context = run.messages_of(
+        found.Task, wanted.type, wanted.cursor, lanes=wanted.view == "lanes", message=wanted.message
+    )
     part = "tasks/_message_rows.html" if is_list else "tasks/_messages.html"
     return page(
         "tasks/messages.html", part=part, found=found, task=found.Task, types=MESSAGE_TYPES, **context

@@ -51,7 +51,7 @@ def test_the_first_failing_step_is_open_and_marked(tab, mira):
     panel = opened.page.locator("#span")
     expect(panel).to_contain_text("HTTPStatusError: 503 Service Unavailable")
     expect(opened.page.locator(".wf .flag")).to_be_visible()
-    expect(opened.page.get_by_role("region", name="What went wrong")).to_contain_text("fetch_page")
+    expect(opened.page.get_by_role("region", name="What broke it")).to_contain_text("fetch_page")
 
     opened.page.keyboard.press("Escape")
     expect(panel).to_be_hidden()

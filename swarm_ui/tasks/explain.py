@@ -1,0 +1,241 @@
+"""One run as a case for the diagnosis: what is read for it, how much at most, and what of it the page and the API show.
+
+Nothing of a diagnosis is stored. It follows from rows that a projection may rewrite, few runs are ever opened, and a better ranking holds
+for old runs at once; the price is bounded work on read. A page reads the steps that it shows anyway and the first messages; what needs all
+messages, arguments or usage (`whole`) is asked for by itself.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+
+from swarm_ui import clock
+from swarm_ui.diagnosis import failures, patterns, spoken, story
+from swarm_ui.diagnosis.case import Case, Line, Turn, Usage
+from swarm_ui.diagnosis.suspects import Suspect, rank
+from swarm_ui.extensions import db
+from swarm_ui.formatting import duration
+from swarm_ui.ingest.contents import input_of
+from swarm_ui.ingest.models import Span
+from swarm_ui.ingest.payload import session_reader
+from swarm_ui.jsontext import dumps, loads
+from swarm_ui.tasks import queries
+from swarm_ui.tasks.models import ExecutionLog, Message, Task
+from swarm_ui.tasks.pretty import plain
+from swarm_ui.tasks.tree import Span as Step
+
+# A run of more steps or messages than this is looked through on request.
+AT_ONCE = 200
+MOST_TURNS, MOST_LINES, MOST_CALLS, MOST_USAGE = 10_000, 50, 500, 20_000
+# What is read of a message; all together no more than TEXT.
+SAID, LEAST_SAID, TEXT = 4_000, 300, 4_000_000
+RULES = (*failures.RULES, *spoken.RULES)
+Names = Mapping[str, tuple[str, str | None]]
+
+
+@dataclass(slots=True)
+class Diagnosis:
+    """`patterns` is None where they were not looked for; `is_whole` where nothing of the run was left out."""
+
+    case: Case
+    story: story.Story
+    suspects: list[Suspect]
+    patterns: patterns.Patterns | None
+    is_whole: bool
+
+    @property
+    def is_beyond_the_page(self) -> bool:
+        """The page of the run had too many messages before it to suspect any of them."""
+        return len(self.case.turns) > AT_ONCE and not self.case.errors
+
+    @property
+    def first(self) -> Suspect | None:
+        return self.suspects[0] if self.suspects else None
+
+
+def at_once(task: Task, steps: Sequence[Step], turns: list[Turn], names: Names) -> Diagnosis:
+    """What the page can say by what it has read already."""
+    small = len(steps) <= AT_ONCE and len(turns) <= AT_ONCE
+    case = _case(task, steps, turns[:AT_ONCE], names)
+    found = patterns.find(case) if small and not _likely(case) else None
+    # Half of a conversation is no ground to suspect anybody.
+    ranked = rank(case) if len(turns) <= AT_ONCE or case.errors else []
+    return Diagnosis(case, _story(task, case), ranked, found, found is not None)
+
+
+def suspect_message(task: Task) -> str | None:
+    """The message that is most suspect, where the page of the run names one."""
+    if task.status not in ("failed", "timeout") or task.failed_span_id:
+        return None
+    steps, turns = steps_of(task, queries.MOST_SPANS), turns_of(task, AT_ONCE + 1)
+    first = at_once(task, steps, turns, queries.names_of(agents_in(steps, turns))).first
+    return first.message_id if first else None
+
+
+def whole(task: Task) -> Diagnosis:
+    """All that there is, up to MOST_TURNS messages."""
+    steps = steps_of(task, queries.MOST_SPANS)
+    turns = turns_of(task, MOST_TURNS, sum(queries.counts_by(Message.message_type, task.id).values()))
+    usage = [
+        Usage(clock.to_us(row.at), row.agent_id, row.token_usage, row.estimated_cost)
+        for row in db.session.execute(queries.usage_of(task.id).limit(MOST_USAGE))
+        if row.at
+    ]
+    case = _case(task, steps, turns, queries.names_of(agents_in(steps, turns)), usage)
+    case.arguments = _arguments(case, _likely(case))
+    return Diagnosis(case, _story(task, case), rank(case), patterns.find(case), len(turns) < MOST_TURNS)
+
+
+def _story(task: Task, case: Case) -> story.Story:
+    took = duration(task.execution_time) if task.execution_time is not None else ""
+    error = ": ".join(
+        part for part in (task.error_type, " ".join((task.error_message or "")[:200].split())) if part
+    )
+    return story.tell(case, error=error, took=took)
+
+
+def _case(
+    task: Task, steps: Sequence[Step], turns: list[Turn], names: Names, usage: Sequence[Usage] = ()
+) -> Case:
+    tools, delegating = _tools(steps, turns)
+    case = Case(
+        steps=steps,
+        turns=turns,
+        names={agent_id: name for agent_id, (name, _type) in names.items()},
+        status=task.status,
+        failed_span_id=task.failed_span_id,
+        tools=tools,
+        delegating=delegating,
+        usage=usage,
+        now=clock.now_us(),
+    )
+    if task.status in ("failed", "timeout") and not case.errors:
+        case.lines = _lines(task)
+    return case
+
+
+def agents_in(steps: Sequence[Step], turns: Iterable[Turn]) -> set[str | None]:
+    return {step.agent_id for step in steps} | {
+        agent for turn in turns for agent in (turn.sender, turn.recipient)
+    }
+
+
+def _tools(steps: Sequence[Step], turns: Iterable[Turn]) -> tuple[dict[int, str], frozenset[int]]:
+    """The names of the tools, and which of them only hand work over: their spans say so, or a message came by them."""
+    carried = {(turn.sender, turn.via) for turn in turns if turn.via and turn.type == "request"}
+    names: dict[int, str] = {}
+    delegating: set[int] = set()
+    for index, step in enumerate(steps):
+        if step.kind != "tool":
+            continue
+        facts = _facts(step.facts)
+        tool = facts.get("tl")
+        if isinstance(tool, str) and tool:
+            names[index] = tool
+        if "to" in facts or (step.agent_id, tool) in carried:
+            delegating.add(index)
+    return names, frozenset(delegating)
+
+
+def _facts(text: str | None) -> dict[str, Any]:
+    try:
+        found = loads(text) if text else {}
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def steps_of(task: Task, most: int) -> list[Step]:
+    return [Step._make(row) for row in db.session.execute(queries.spans_of(task.id).limit(most))]
+
+
+def turns_of(task: Task, most: int, there_are: int = 1) -> list[Turn]:
+    """The first `most` messages; of each the less, the more `there_are`."""
+    characters = max(LEAST_SAID, min(SAID, TEXT // max(there_are, 1)))
+    rows = db.session.execute(queries.conversation_of(task.id, characters).limit(most))
+    return [
+        Turn(row.id, row.sender_id, row.recipient_id, row.message_type, beginning(row.text), clock.to_us(row.at) if row.at else None,
+             row.span_id, _via(row.details))
+        for row in rows
+    ]  # fmt: skip
+
+
+def _via(details: Any) -> str | None:
+    via = details.get("via") if isinstance(details, dict) else None
+    return via if isinstance(via, str) else None
+
+
+def beginning(stored: str | None) -> str:
+    """The text in the beginning of a JSON column. What is cut in its middle is no JSON any more: then its string is opened by hand."""
+    if not stored:
+        return ""
+    try:
+        return plain(loads(stored))[0] or ""
+    except ValueError:
+        pass
+    key, colon, rest = stored.partition(":")
+    opening = rest.lstrip()
+    if not colon or key.strip("{ \n") not in ('"text"', '"content"', '"data"') or opening[:1] != '"':
+        return stored
+    text = opening[1:]
+    # At most the twelve characters of two halves of one letter are incomplete.
+    for end in range(len(text), max(len(text) - 13, 0), -1):
+        try:
+            return str(loads(f'"{text[:end]}"'))
+        except ValueError:
+            continue
+    return text
+
+
+def _lines(task: Task) -> list[Line]:
+    columns = (
+        ExecutionLog.id,
+        ExecutionLog.agent_id,
+        ExecutionLog.message,
+        ExecutionLog.at,
+        ExecutionLog.span_id,
+    )
+    statement = queries.logs_of(task.id, *columns, level="error").order_by(ExecutionLog.at, ExecutionLog.id)
+    rows = db.session.execute(statement.limit(MOST_LINES))
+    return [
+        Line(
+            row.id,
+            row.agent_id,
+            (row.message or "")[:400],
+            clock.to_us(row.at) if row.at else None,
+            row.span_id,
+        )
+        for row in rows
+    ]
+
+
+def _likely(case: Case) -> list[int]:
+    """Calls that may be the same: of one agent to one tool, three times or more."""
+    groups: dict[tuple[str | None, str], list[int]] = {}
+    for index in case.tools:
+        if case.is_tool_call(index):
+            groups.setdefault((case.steps[index].agent_id, case.step_name(index)), []).append(index)
+    return [index for calls in groups.values() if len(calls) >= failures.SAME for index in calls][:MOST_CALLS]
+
+
+def _arguments(case: Case, indices: list[int]) -> dict[int, str]:
+    if not indices:
+        return {}
+    wanted = {(case.steps[index].trace_id, case.steps[index].span_id): index for index in indices}
+    statement = select(Span.trace_id, Span.span_id, Span.payload).where(
+        Span.trace_id.in_({trace_id for trace_id, _ in wanted}),
+        Span.span_id.in_({span_id for _, span_id in wanted}),
+    )
+    rows = [
+        row for row in db.session.execute(statement) if (row.trace_id, row.span_id) in wanted and row.payload
+    ]
+    found: dict[int, str] = {}
+    for row, document in zip(
+        rows, session_reader(db.session).open_all([row.payload for row in rows]), strict=True
+    ):
+        value = input_of(document)
+        if value is not None:
+            found[wanted[row.trace_id, row.span_id]] = value if isinstance(value, str) else dumps(value)
+    return found

@@ -1,0 +1,1 @@
+from tests.ingest.conftest import key, sender  # noqa: F401
