@@ -92,7 +92,7 @@ class Tab:
         Assets are left out: a browser fetches the icon whenever it likes.
         """
         assert self.page.evaluate("fetch('/-/healthy').then((answer) => answer.status)") == 200
-        return [request.url.rpartition("/")[2] for request in self.requests if "/static/" not in request.url]
+        return [request.url.rpartition("/")[2] for request in self.requests if "/assets/" not in request.url]
 
     def forgive(self, words: str) -> None:
         """Drops complaints that the test itself is the cause of."""
