@@ -121,6 +121,8 @@ def files(*suffixes: str) -> list[Path]:
             "scripts",
             "migrations",
             "bench",
+            "client",
+            "examples",
             ".ci",
         )
     ]
@@ -137,6 +139,7 @@ def test_files_stay_short():
     long = [
         f"{path.relative_to(ROOT)}: {lines} lines"
         for path in files(".py", ".js", ".html")
+        if path != ROOT / "client" / "swarm.py"  # one file to copy
         if (lines := len(path.read_text(encoding="utf-8").splitlines())) > LONGEST
     ]
     assert not long, f"longer than {LONGEST} lines, split by purpose: {long}"

@@ -1,5 +1,6 @@
 """A machine that sends over REST, and what becomes of it."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -7,7 +8,9 @@ from sqlalchemy import select
 
 from swarm_ui.extensions import db
 from swarm_ui.tenancy import bind_owner
+from tests.browser.installation import Installation, database_beside
 from tests.captures import HEADERS
+from tests.conftest import TEST_DATABASE_URL
 from tests.ingest.conftest import key, open_everything, sender  # noqa: F401
 from tests.projection.conftest import told  # noqa: F401
 
@@ -63,3 +66,14 @@ def rows(model: Any) -> list[Any]:
     """All of Alice's, as they are now."""
     db.session.commit()
     return list(db.session.scalars(select(model)))
+
+
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory) -> Iterator[Installation]:
+    """Server and worker in processes of their own."""
+    folder = tmp_path_factory.mktemp("sending")
+    with (
+        database_beside(TEST_DATABASE_URL, "sending") as database,
+        Installation(folder, database).running() as running,
+    ):
+        yield running
