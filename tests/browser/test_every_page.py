@@ -83,6 +83,7 @@ FULL = {
     "opened step": "{completed}?span={span}&steps=all",
     "messages": "{failed}/messages",
     "logs": "{failed}/logs?level=info",
+    "diagnosis": "{failed}/diagnosis",
     "workflows": "/workflows",
     "workflow": "{workflow}",
     "open alerts": "/alerts",
