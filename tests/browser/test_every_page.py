@@ -86,6 +86,7 @@ FULL = {
     "agents of a run": "{completed}/graph",
     "critical path": "{completed}?steps=critical&gaps=short&usual=marked",
     "logs": "{failed}/logs?level=info",
+    "diagnosis": "{failed}/diagnosis",
     "workflows": "/workflows",
     "workflow": "{workflow}",
     "open alerts": "/alerts",

@@ -60,7 +60,7 @@ def test_the_first_failing_step_is_open_and_marked(tab, mira):
     expect(panel).to_be_focused()  # who works by keys is taken along
     assert opened.path == f"/tasks/{run['id']}?span={FETCH}"
     opened.page.keyboard.press("Escape")
-    expect(opened.page.get_by_role("link", name="Show step")).to_be_focused()  # and back
+    expect(opened.page.get_by_role("link", name="Show step", exact=True)).to_be_focused()  # and back
 
     opened.page.get_by_role("link", name="Failed", exact=True).click()
     expect(row(opened, "web_search")).to_have_count(0)
