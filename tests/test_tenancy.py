@@ -107,6 +107,7 @@ def build(make, owner, word: str = "zanzibar") -> dict[str, str]:
     integration = make.integration(owner, framework=f"{word}chain")
     key = make.api_key(owner, name=f"{word} key")
     make.event(owner, subject=f"{word} key", after={"name": word})
+    make.change(owner, title=f"{word} release")
     member, host = make.user(name=f"{word} member"), make.user(name=f"{word} host")
     make.membership(owner, member)
     make.membership(host, owner)

@@ -11,6 +11,9 @@ from swarm_ui.agents.models import Agent
 from swarm_ui.alerts.models import Alert
 from swarm_ui.alerts.triage import settle
 from swarm_ui.api import queries, schemas, shapes, tasks
+from swarm_ui.changes import marking
+from swarm_ui.changes.forms import ChangeNew
+from swarm_ui.changes.models import ChangeMarker
 from swarm_ui.errors import Refused
 from swarm_ui.extensions import db
 from swarm_ui.tasks.queries import SEARCHED, successor_of
@@ -162,6 +165,22 @@ def list_alerts() -> ResponseReturnValue:
 def list_audit() -> ResponseReturnValue:
     """What somebody changed, newest first; by actorId, action, subject, since, until."""
     return _list(queries.audit(parse(schemas.AuditQuery, request.args)))
+
+
+@bp.get("/changes")
+def list_changes() -> ResponseReturnValue:
+    """Deploys and other changes that were told of, newest first; by service, kind, since, until."""
+    return _list(queries.changes(parse(schemas.ChangeQuery, request.args)))
+
+
+@bp.post("/changes")
+@needs("editor")
+def create_change() -> ResponseReturnValue:
+    """Tells of a change: {"title": …} and what else is known of it; the same id again changes nothing. A key needs the scope write."""
+    change, is_new = marking.mark(parse(ChangeNew, _body()))
+    key = change.id
+    db.session.commit()
+    return _one(queries.one(shapes.CHANGE, ChangeMarker.id, key), 201 if is_new else 200)
 
 
 @bp.patch("/alerts/<alert_id>")
