@@ -69,6 +69,12 @@ class TaskQuery(Paging):
     until: Moment | None = None
 
 
+class CompareQuery(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    other: RowId | None = Field(None, alias="with")
+
+
 class MessageQuery(Paging):
     messageType: Literal[MESSAGE_TYPES] | None = None  # type: ignore[valid-type]
 

@@ -30,6 +30,7 @@ def gallery(installation: Installation) -> Gallery:
     )
     full.send(*swarm.brief(5, failed=True, at=swarm.RECENTLY - 60))
     full.send_logs(swarm.lines(1))
+    full.ask("POST", "/api/v1/changes", {"id": "release-1", "title": "Release 1", "url": "https://ci.example.org/1"})
     full.ask("POST", "/v1/metrics", swarm.usage())
     failed, completed, running = full.run(1, "failed"), full.run(2, "completed"), full.run(3, "running")
     full.run(4, "timeout")
@@ -51,6 +52,8 @@ def gallery(installation: Installation) -> Gallery:
         {
             "failed": f"/tasks/{failed['id']}",
             "completed": f"/tasks/{completed['id']}",
+            "good": completed["id"],
+            "first": f"/tasks/{resolved['id']}",
             "running": f"/tasks/{running['id']}",
             "agent": f"/agents/{failed['failedAgentId']}",
             "made": f"/agents/{made['id']}",
@@ -81,6 +84,10 @@ FULL = {
     "completed run": "{completed}",
     "running run": "{running}",
     "opened step": "{completed}?span={span}&steps=all",
+    "two runs": "{failed}/compare/{good}",
+    "two runs, all steps": "{failed}/compare/{good}?steps=all",
+    "no good run": "{first}/compare",
+    "what changed": "{failed}/changes",
     "messages": "{failed}/messages",
     "logs": "{failed}/logs?level=info",
     "workflows": "/workflows",
