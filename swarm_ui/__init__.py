@@ -93,6 +93,7 @@ def _add_features(app: Flask) -> None:
     from swarm_ui.api import ops
     from swarm_ui.api import views as api
     from swarm_ui.comparison import views as comparison
+    from swarm_ui.conversations import views as conversations
     from swarm_ui.ingest import views as ingest
     from swarm_ui.integrations import views as integrations
     from swarm_ui.members import views as members
@@ -105,7 +106,7 @@ def _add_features(app: Flask) -> None:
     from swarm_ui.trail import views as trail
     from swarm_ui.workflows import views as workflows
 
-    pages = (overview, agents, tasks, comparison, workflows, alerts, metrics)
+    pages = (overview, agents, tasks, comparison, conversations, workflows, alerts, metrics)
     people = (accounts, sign_in, spaces, settings, members, integrations, space, trail, admin)
     for feature in (*pages, *people, api, ingest, ops):
         app.register_blueprint(feature.bp)

@@ -91,6 +91,7 @@ def build(make, owner, word: str = "zanzibar") -> dict[str, str]:
         status="failed",
         workflow_id=workflow.id,
         failed_agent_id=agents[1].id,
+        session_id=f"{word} talk",
         **failed,
     )
     other = make.task(

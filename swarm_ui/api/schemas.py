@@ -64,6 +64,7 @@ class TaskQuery(Paging):
     workflowId: RowId | None = None
     agentId: RowId | None = None
     traceId: RowId | None = None
+    sessionId: Annotated[str, StringConstraints(max_length=255)] | None = None
     q: Words | None = None
     since: Moment | None = None
     until: Moment | None = None

@@ -116,7 +116,7 @@ def show_workflow(workflow_id: str) -> ResponseReturnValue:
 
 @bp.get("/tasks")
 def list_tasks() -> ResponseReturnValue:
-    """Runs, newest first; by status, workflowId, agentId, traceId, q, since, until."""
+    """Runs, newest first; by status, workflowId, agentId, traceId, sessionId, q, since, until."""
     found, cut = tasks.listed(parse(schemas.TaskQuery, request.args))
     # A text is searched in so many of the newest runs; `until` leads to older ones.
     return _list(found, **({"searched": SEARCHED} if cut else {}))

@@ -11,6 +11,7 @@ from tests.browser import swarm
 from tests.browser.conftest import Tab, sign_in
 from tests.browser.installation import Installation, Person
 from tests.browser.looks import BYTES, REQUESTS, Looker
+from tests.otlp import Draft
 
 
 @dataclass
@@ -22,15 +23,27 @@ class Gallery:
     paths: dict[str, str]
 
 
+def talking(run: list[Draft]) -> list[Draft]:
+    """The run belongs to a conversation."""
+    return [draft.but(attributes=draft.attributes | {"gen_ai.conversation.id": "thread-1"}) for draft in run]
+
+
 @pytest.fixture(scope="session")
 def gallery(installation: Installation) -> Gallery:
     full, empty = installation.person("mira", role="admin"), installation.person("newcomer")
     full.send(
-        *swarm.brief(1, failed=True), *swarm.brief(2), *swarm.unfinished(3), *swarm.brief(4, at=-7200)[1:]
+        *swarm.brief(1, failed=True),
+        *talking(swarm.brief(2)),
+        *swarm.unfinished(3),
+        *swarm.brief(4, at=-7200)[1:],
     )
     full.send(*swarm.brief(5, failed=True, at=swarm.RECENTLY - 60))
     full.send_logs(swarm.lines(1))
-    full.ask("POST", "/api/v1/changes", {"id": "release-1", "title": "Release 1", "url": "https://ci.example.org/1"})
+    full.ask(
+        "POST",
+        "/api/v1/changes",
+        {"id": "release-1", "title": "Release 1", "url": "https://ci.example.org/1"},
+    )
     full.ask("POST", "/v1/metrics", swarm.usage())
     failed, completed, running = full.run(1, "failed"), full.run(2, "completed"), full.run(3, "running")
     full.run(4, "timeout")
@@ -88,6 +101,8 @@ FULL = {
     "two runs, all steps": "{failed}/compare/{good}?steps=all",
     "no good run": "{first}/compare",
     "what changed": "{failed}/changes",
+    "conversation": "/conversations?session=thread-1",
+    "conversations": "/conversations",
     "messages": "{failed}/messages",
     "logs": "{failed}/logs?level=info",
     "workflows": "/workflows",
@@ -109,7 +124,7 @@ FULL = {
     "how one signs in": "/login/connect",
     "patterns": "/patterns",
 }
-EMPTY = {"overview": "/", "members": "/settings/members", "spaces": "/spaces", "audit trail": "/settings/audit", "tasks": "/tasks", "alerts": "/alerts", "metrics": "/metrics"}
+EMPTY = {"overview": "/", "members": "/settings/members", "spaces": "/spaces", "audit trail": "/settings/audit", "tasks": "/tasks", "alerts": "/alerts", "metrics": "/metrics", "conversations": "/conversations"}
 STRANGER = {
     "sign in": ("/login?next=/tasks", 200),
     "good link": ("{link}", 200),
