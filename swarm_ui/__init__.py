@@ -92,6 +92,8 @@ def _add_features(app: Flask) -> None:
     from swarm_ui.alerts import views as alerts
     from swarm_ui.api import ops, sending
     from swarm_ui.api import views as api
+    from swarm_ui.comparison import views as comparison
+    from swarm_ui.conversations import views as conversations
     from swarm_ui.ingest import views as ingest
     from swarm_ui.integrations import views as integrations
     from swarm_ui.members import views as members
@@ -104,7 +106,7 @@ def _add_features(app: Flask) -> None:
     from swarm_ui.trail import views as trail
     from swarm_ui.workflows import views as workflows
 
-    pages = (overview, agents, tasks, workflows, alerts, metrics)
+    pages = (overview, agents, tasks, comparison, conversations, workflows, alerts, metrics)
     people = (accounts, sign_in, spaces, settings, members, integrations, space, trail, admin)
     for feature in (*pages, *people, api, sending, ingest, ops):
         app.register_blueprint(feature.bp)

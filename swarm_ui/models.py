@@ -12,6 +12,7 @@ from swarm_ui.accounts.models import (
 from swarm_ui.agents.models import Agent, AgentConfiguration, AgentRevision
 from swarm_ui.alerts.models import Alert
 from swarm_ui.audit import AuditEvent
+from swarm_ui.changes.models import ChangeMarker
 from swarm_ui.ingest.models import LogRecord, PayloadBlock, Resource, Span, TraceDirty, TraceLink
 from swarm_ui.integrations.models import Integration, LlmProvider
 from swarm_ui.metrics.models import Metric, MetricPoint
@@ -36,6 +37,7 @@ __all__ = [
     "ApiKey",
     "AuditEvent",
     "BrowserSession",
+    "ChangeMarker",
     "ConsensusResult",
     "ExecutionHistory",
     "ExecutionLog",

@@ -219,6 +219,10 @@ CHANGES: dict[tuple[str, str], Change] = {
     ("POST", "/api/v1/agents/<agent_id>/restore"): Change(
         "editor", "agent.restore", lambda scene: _agent(scene, "/api/v1/agents/{}/restore", {}, deleted_at=clock.now())
     ),
+    ("POST", "/api/v1/changes"): Change(
+        "editor", "change.create", lambda scene: Ask("/api/v1/changes", json={"title": "checkout 1.2"}, subject=NEW),
+        [{}, {"title": " "}, {"title": "x", "kind": "magic"}, {"title": "x", "url": "javascript:alert(1)"}, {"title": "x", "unheard": 1}, [1]],
+    ),
     ("PATCH", "/api/v1/alerts/<alert_id>"): Change(
         "operator",
         "alert.resolve",

@@ -10,6 +10,7 @@ from swarm_ui.agents import editing
 from swarm_ui.agents.models import Agent, AgentRevision
 from swarm_ui.alerts.models import Alert
 from swarm_ui.audit import AuditEvent
+from swarm_ui.changes.models import ChangeMarker
 from swarm_ui.extensions import db
 from swarm_ui.ingest.models import Span
 from swarm_ui.integrations.models import Integration
@@ -154,6 +155,12 @@ def alert(owner, **fields) -> Alert:
     number = next(_count)
     fields = {"alert_type": "agent_failure", "severity": "critical", "title": f"agent {number} failed"} | fields
     return _add(Alert(id=_id(), user_id=owner.id, **fields))
+
+
+def change(owner, **fields) -> ChangeMarker:
+    number = next(_count)
+    fields = {"id": f"change-{number}", "title": f"release {number}", "kind": "deploy", "at": clock.now()} | fields
+    return _add(ChangeMarker(user_id=owner.id, **fields))
 
 
 def integration(owner, **fields) -> Integration:

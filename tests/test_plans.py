@@ -76,6 +76,8 @@ def test_no_page_reads_all_rows_of_its_owner(make, alice, client):
         "/tasks?status=failed",
         f"/tasks?agent={world['agent_id']}",
         f"/tasks?workflow={world['workflow_id']}",
+        "/tasks?session=zanzibar+talk",
+        "/conversations?session=zanzibar+talk",
     ]
     urls += [
         "/tasks?q=zanzibar",

@@ -91,9 +91,10 @@ def build(make, owner, word: str = "zanzibar") -> dict[str, str]:
         status="failed",
         workflow_id=workflow.id,
         failed_agent_id=agents[1].id,
+        session_id=f"{word} talk",
         **failed,
     )
-    make.task(
+    other = make.task(
         owner, agents=agents, name=f"{word} now", status="running", workflow_id=workflow.id, completed_at=None
     )
     span = make.span(
@@ -107,13 +108,14 @@ def build(make, owner, word: str = "zanzibar") -> dict[str, str]:
     integration = make.integration(owner, framework=f"{word}chain")
     key = make.api_key(owner, name=f"{word} key")
     make.event(owner, subject=f"{word} key", after={"name": word})
+    make.change(owner, title=f"{word} release")
     member, host = make.user(name=f"{word} member"), make.user(name=f"{word} host")
     make.membership(owner, member)
     make.membership(host, owner)
     session = make.found("browser_sessions", hash=sessions.hash_of(make.browser_session(owner, owner)))
     return {
         "agent_id": agents[1].id, "workflow_id": workflow.id, "task_id": task.id, "span_id": span.span_id, "key": span.span_id,
-        "message_id": message.id, "log_id": log.id, "alert_id": alert.id, "key_id": key.id, "part": "input", "number": "1",
+        "message_id": message.id, "log_id": log.id, "other_id": other.id, "alert_id": alert.id, "key_id": key.id, "part": "input", "number": "1",
         "member_id": str(member.id), "owner_id": str(host.id), "session_id": session.id, "integration_id": integration.id,
     }  # fmt: skip
 

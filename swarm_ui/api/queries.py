@@ -12,12 +12,14 @@ from swarm_ui.api.schemas import (
     AgentQuery,
     AlertQuery,
     AuditQuery,
+    ChangeQuery,
     LogQuery,
     MessageQuery,
     Paging,
     WorkflowQuery,
 )
 from swarm_ui.api.shapes import Shape
+from swarm_ui.changes.models import ChangeMarker
 from swarm_ui.extensions import db
 from swarm_ui.tasks.models import ExecutionHistory, ExecutionLog, Message
 from swarm_ui.tasks.queries import logs_of, messages_of
@@ -86,9 +88,23 @@ def history(task_id: str, wanted: Paging) -> Slice:
 
 def audit(wanted: AuditQuery) -> Slice:
     statement = trail.narrowed(
-        select(*shapes.AUDIT.columns), wanted.actorId, wanted.action, wanted.subject, wanted.since, wanted.until
+        select(*shapes.AUDIT.columns),
+        wanted.actorId,
+        wanted.action,
+        wanted.subject,
+        wanted.since,
+        wanted.until,
     )
     return _read(shapes.AUDIT, trail.page_of(statement, **_place(wanted)))
+
+
+def changes(wanted: ChangeQuery) -> Slice:
+    statement = _matching(shapes.CHANGE, wanted, service=ChangeMarker.service, kind=ChangeMarker.kind)
+    if wanted.since:
+        statement = statement.where(ChangeMarker.at >= wanted.since)
+    if wanted.until:
+        statement = statement.where(ChangeMarker.at < wanted.until)
+    return _read(shapes.CHANGE, keyset(statement, ChangeMarker.at, ChangeMarker.id, **_place(wanted)))
 
 
 def one(shape: Shape, row_id: InstrumentedAttribute[str], value: str) -> dict[str, Any] | None:

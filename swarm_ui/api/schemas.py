@@ -17,6 +17,7 @@ from swarm_ui.agents.models import STATUSES as AGENT_STATUSES
 from swarm_ui.agents.models import TYPES as AGENT_TYPES
 from swarm_ui.alerts.models import SEVERITIES
 from swarm_ui.alerts.models import TYPES as ALERT_TYPES
+from swarm_ui.changes.models import KINDS as CHANGE_KINDS
 from swarm_ui.tasks.models import EVENT_TYPES, LEVELS, MESSAGE_TYPES
 from swarm_ui.tasks.models import STATUSES as TASK_STATUSES
 from swarm_ui.web import RowId
@@ -63,9 +64,16 @@ class TaskQuery(Paging):
     workflowId: RowId | None = None
     agentId: RowId | None = None
     traceId: RowId | None = None
+    sessionId: Annotated[str, StringConstraints(max_length=255)] | None = None
     q: Words | None = None
     since: Moment | None = None
     until: Moment | None = None
+
+
+class CompareQuery(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    other: RowId | None = Field(None, alias="with")
 
 
 class MessageQuery(Paging):
@@ -94,6 +102,13 @@ class AuditQuery(Paging):
     actorId: Annotated[str, StringConstraints(pattern=r"^(\d{1,9}|command)$")] | None = None
     action: Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,30}(\.[a-z_]{1,30})?$")] | None = None
     subject: Words | None = None
+    since: Moment | None = None
+    until: Moment | None = None
+
+
+class ChangeQuery(Paging):
+    service: Words | None = None
+    kind: Literal[CHANGE_KINDS] | None = None  # type: ignore[valid-type]
     since: Moment | None = None
     until: Moment | None = None
 

@@ -11,6 +11,7 @@ from swarm_ui import clock
 from swarm_ui.agents.models import Agent, AgentRevision
 from swarm_ui.alerts.models import Alert
 from swarm_ui.audit import AuditEvent
+from swarm_ui.changes.models import ChangeMarker
 from swarm_ui.ingest.models import Span
 from swarm_ui.orm import UTCTime
 from swarm_ui.tasks.models import ExecutionHistory, ExecutionLog, Message, Task
@@ -69,5 +70,6 @@ MESSAGE = Shape(Message)
 LOG = Shape(ExecutionLog)
 HISTORY = Shape(ExecutionHistory)
 AUDIT = Shape(AuditEvent)
+CHANGE = Shape(ChangeMarker)
 ALERT = Shape(Alert, hidden={"touched"})
 SPAN = Shape(Span, hidden={"id", "facts", "contentHash"}, microseconds={"startedAt", "endedAt", "arrivedAt"})

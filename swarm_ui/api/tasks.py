@@ -30,6 +30,7 @@ def listed(wanted: TaskQuery) -> tuple[Slice, bool]:
         workflow=wanted.workflowId,
         agent=wanted.agentId,
         trace=wanted.traceId,
+        session=wanted.sessionId,
         since=wanted.since,
         until=wanted.until,
         q=wanted.q,

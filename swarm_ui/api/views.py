@@ -10,10 +10,15 @@ from swarm_ui.agents import editing, forms
 from swarm_ui.agents.models import Agent
 from swarm_ui.alerts.models import Alert
 from swarm_ui.alerts.triage import settle
-from swarm_ui.api import diagnosis, queries, schemas, shapes, tasks
+from swarm_ui.api import comparisons, diagnosis, queries, schemas, shapes, tasks
+from swarm_ui.changes import marking
+from swarm_ui.changes.forms import ChangeNew
+from swarm_ui.changes.models import ChangeMarker
+from swarm_ui.comparison.page import compare
+from swarm_ui.comparison.reading import last_good
 from swarm_ui.errors import Refused
 from swarm_ui.extensions import db
-from swarm_ui.tasks.queries import SEARCHED, successor_of
+from swarm_ui.tasks.queries import SEARCHED, successor_of, task_with_workflow
 from swarm_ui.web import Slice, json_response, parse
 from swarm_ui.workflows.models import Workflow
 
@@ -111,7 +116,7 @@ def show_workflow(workflow_id: str) -> ResponseReturnValue:
 
 @bp.get("/tasks")
 def list_tasks() -> ResponseReturnValue:
-    """Runs, newest first; by status, workflowId, agentId, traceId, q, since, until."""
+    """Runs, newest first; by status, workflowId, agentId, traceId, sessionId, q, since, until."""
     found, cut = tasks.listed(parse(schemas.TaskQuery, request.args))
     # A text is searched in so many of the newest runs; `until` leads to older ones.
     return _list(found, **({"searched": SEARCHED} if cut else {}))
@@ -143,6 +148,22 @@ def list_logs(task_id: str) -> ResponseReturnValue:
     """Its execution logs, in order; by level (that and worse), eventType, agentId."""
     wanted = parse(schemas.LogQuery, request.args)
     return _list(queries.logs(task_id, wanted)) if tasks.exists(task_id) else _moved_or_missing(task_id)
+
+
+@bp.get("/tasks/<task_id>/compare")
+def compare_task(task_id: str) -> ResponseReturnValue:
+    """The run beside another one: with=ID, else the last good run of its workflow."""
+    wanted = parse(schemas.CompareQuery, request.args)
+    run = task_with_workflow(task_id)
+    if run is None:
+        return _moved_or_missing(task_id)
+    other_id = wanted.other or last_good(run.Task)
+    if other_id is None:
+        return json_response(comparisons.alone(run.Task))
+    other = task_with_workflow(successor_of(other_id) or other_id)
+    if other is None:
+        raise Refused(404, "with: there is no such run, or it is not yours to see.")
+    return json_response(comparisons.as_json(compare(other, run)))
 
 
 @bp.get("/tasks/<task_id>/history")
@@ -180,6 +201,22 @@ def list_alerts() -> ResponseReturnValue:
 def list_audit() -> ResponseReturnValue:
     """What somebody changed, newest first; by actorId, action, subject, since, until."""
     return _list(queries.audit(parse(schemas.AuditQuery, request.args)))
+
+
+@bp.get("/changes")
+def list_changes() -> ResponseReturnValue:
+    """Deploys and other changes that were told of, newest first; by service, kind, since, until."""
+    return _list(queries.changes(parse(schemas.ChangeQuery, request.args)))
+
+
+@bp.post("/changes")
+@needs("editor")
+def create_change() -> ResponseReturnValue:
+    """Tells of a change: {"title": …} and what else is known of it; the same id again changes nothing. A key needs the scope write."""
+    change, is_new = marking.mark(parse(ChangeNew, _body()))
+    key = change.id
+    db.session.commit()
+    return _one(queries.one(shapes.CHANGE, ChangeMarker.id, key), 201 if is_new else 200)
 
 
 @bp.patch("/alerts/<alert_id>")

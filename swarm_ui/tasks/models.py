@@ -23,6 +23,7 @@ class Task(Timed, OwnedInBulk, db.Model):
         Index("ix_tasks_userId_startedAt_id", "userId", "startedAt", "id"),
         Index("ix_tasks_userId_status_startedAt_id", "userId", "status", "startedAt", "id"),
         Index("ix_tasks_userId_workflowId_startedAt_id", "userId", "workflowId", "startedAt", "id"),
+        Index("ix_tasks_userId_sessionId_startedAt_id", "userId", "sessionId", "startedAt", "id"),
         Index("ix_tasks_status_lastProgressAt", "status", "lastProgressAt"),
     )
 

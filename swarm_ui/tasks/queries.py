@@ -53,6 +53,7 @@ class TaskFilter(BaseModel):
     workflow: RowId | None = None
     agent: RowId | None = None
     trace: RowId | None = None
+    session: str | None = Field(None, max_length=255)
     range: Literal["24h", "7d", "30d", "all"] | None = None
     since: datetime | None = None
     until: datetime | None = None
@@ -64,7 +65,7 @@ class TaskFilter(BaseModel):
     def _aware(cls, value: datetime | None) -> datetime | None:
         return value.replace(tzinfo=UTC) if value and value.tzinfo is None else value
 
-    @field_validator("q")
+    @field_validator("q", "session")
     @classmethod
     def _trimmed(cls, value: str | None) -> str | None:
         return (value or "").replace("\x00", "").strip() or None
@@ -76,7 +77,7 @@ class TaskFilter(BaseModel):
 
     @property
     def is_narrowed(self) -> bool:
-        return bool(self.status or self.workflow or self.agent or self.trace or self.q or self.since or self.until
+        return bool(self.status or self.workflow or self.agent or self.trace or self.session or self.q or self.since or self.until
                     or self.range not in (None, "all"))  # fmt: skip
 
 
@@ -100,6 +101,8 @@ def listed(wanted: TaskFilter, *columns: Any) -> Select[Any]:
     if wanted.trace:
         run = select(TaskTrace.task_id).where(TaskTrace.trace_id == wanted.trace.lower())
         statement = statement.where(Task.id == run.scalar_subquery())
+    if wanted.session:
+        statement = statement.where(Task.session_id == wanted.session)
     if begins_at := wanted.begins_at():
         statement = statement.where(at >= begins_at)
     if wanted.until:

@@ -13,6 +13,7 @@ WORDS = {
     "agent.update": "changed the agent",
     "alert.reopen": "reopened the alert",
     "alert.resolve": "resolved the alert",
+    "change.create": "told of the change",
     "integration.switch_off": "switched off the integration",
     "integration.switch_on": "switched on the integration",
     "key.create": "made the key",

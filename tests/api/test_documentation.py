@@ -13,6 +13,7 @@ LISTS = {
     "messages": schemas.MessageQuery,
     "logs": schemas.LogQuery,
     "alerts": schemas.AlertQuery,
+    "changes": schemas.ChangeQuery,
     "audit": schemas.AuditQuery,
 }
 

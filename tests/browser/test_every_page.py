@@ -11,6 +11,7 @@ from tests.browser import swarm
 from tests.browser.conftest import Tab, sign_in
 from tests.browser.installation import Installation, Person
 from tests.browser.looks import BYTES, REQUESTS, Looker
+from tests.otlp import Draft
 
 
 @dataclass
@@ -22,14 +23,27 @@ class Gallery:
     paths: dict[str, str]
 
 
+def talking(run: list[Draft]) -> list[Draft]:
+    """The run belongs to a conversation."""
+    return [draft.but(attributes=draft.attributes | {"gen_ai.conversation.id": "thread-1"}) for draft in run]
+
+
 @pytest.fixture(scope="session")
 def gallery(installation: Installation) -> Gallery:
     full, empty = installation.person("mira", role="admin"), installation.person("newcomer")
     full.send(
-        *swarm.brief(1, failed=True), *swarm.brief(2), *swarm.unfinished(3), *swarm.brief(4, at=-7200)[1:]
+        *swarm.brief(1, failed=True),
+        *talking(swarm.brief(2)),
+        *swarm.unfinished(3),
+        *swarm.brief(4, at=-7200)[1:],
     )
     full.send(*swarm.brief(5, failed=True, at=swarm.RECENTLY - 60))
     full.send_logs(swarm.lines(1))
+    full.ask(
+        "POST",
+        "/api/v1/changes",
+        {"id": "release-1", "title": "Release 1", "url": "https://ci.example.org/1"},
+    )
     full.ask("POST", "/v1/metrics", swarm.usage())
     failed, completed, running = full.run(1, "failed"), full.run(2, "completed"), full.run(3, "running")
     full.run(4, "timeout")
@@ -51,6 +65,8 @@ def gallery(installation: Installation) -> Gallery:
         {
             "failed": f"/tasks/{failed['id']}",
             "completed": f"/tasks/{completed['id']}",
+            "good": completed["id"],
+            "first": f"/tasks/{resolved['id']}",
             "running": f"/tasks/{running['id']}",
             "agent": f"/agents/{failed['failedAgentId']}",
             "made": f"/agents/{made['id']}",
@@ -81,6 +97,12 @@ FULL = {
     "completed run": "{completed}",
     "running run": "{running}",
     "opened step": "{completed}?span={span}&steps=all",
+    "two runs": "{failed}/compare/{good}",
+    "two runs, all steps": "{failed}/compare/{good}?steps=all",
+    "no good run": "{first}/compare",
+    "what changed": "{failed}/changes",
+    "conversation": "/conversations?session=thread-1",
+    "conversations": "/conversations",
     "messages": "{failed}/messages",
     "messages as lanes": "{completed}/messages?view=lanes",
     "agents of a run": "{completed}/graph",
@@ -114,6 +136,7 @@ EMPTY = {
     "tasks": "/tasks",
     "alerts": "/alerts",
     "metrics": "/metrics",
+    "conversations": "/conversations",
 }
 STRANGER = {
     "sign in": ("/login?next=/tasks", 200),

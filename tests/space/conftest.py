@@ -74,6 +74,7 @@ def filled(app, make, alice, bob, key_for):
     provider = LlmProvider(id=make._id(), name="main", provider="openai", **mine)
     crypto.seal(provider, "api_key", SECRET)
     make._add(provider)
+    make.change(alice, details={"commit": "abc"})
     make.event(alice, actor_id=bob.id, actor="Bob Baker")
     return alice
 

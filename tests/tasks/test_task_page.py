@@ -94,7 +94,7 @@ def test_the_head_says_who_when_and_how(page, failed):
         "Cost": "$0.87",
         "Tokens": "148.9k 131.2k in, 17.7k out",
         "Workflow": "weekly-brief hierarchical",
-        "Session": "session-7",
+        "Conversation": "session-7",
         "Trace": f"{failed.trace_id[:8]}…",
     }
 
