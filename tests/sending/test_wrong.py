@@ -43,7 +43,7 @@ def deep(levels):
         ({"name": "x", "startedAt": "2026-11-17T00:00:09Z", "completedAt": "2026-11-17T00:00:08Z"}, {"body"}),
         ({"name": "x", "workflow": "a", "workflowId": "b"}, {"body"}),
         ({"name": "x", "workflowId": "ä"}, {"workflowId"}),
-        ({"name": "x", "input": "x" * 2_000_001}, {"input"}),
+        ({"name": "x", "input": "x" * 1_000_001}, {"input"}),
         ([{"name": "x"}, {"name": "x", "status": "done", "id": 5}], {"items[1].status", "items[1].id"}),
         ([{"name": "x"}, 7], {"items[1]"}),
         ([], {"items"}),
