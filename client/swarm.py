@@ -47,7 +47,7 @@ log = logging.getLogger("swarm")
 F = TypeVar("F", bound=Callable[..., Any])
 Json = Any
 # What the server takes, in characters; longer texts are cut with a mark.
-_NAME, _WORDS, _LINE, _CONTENT, _METADATA = 255, 8_000, 100_000, 1_900_000, 60_000
+_NAME, _WORDS, _LINE, _CONTENT, _METADATA = 255, 8_000, 100_000, 950_000, 60_000
 # Things a request, and bytes of it.
 _BATCH, _BATCH_BYTES = 200, 2_000_000
 _LINGER = 0.1

@@ -9,6 +9,7 @@ from werkzeug.exceptions import HTTPException
 
 from swarm_ui.crypto import SecretError
 from swarm_ui.jsontext import dump_bytes
+from swarm_ui.rawsql import Busy
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ class Refused(Exception):
 def init_app(app: Flask) -> None:
     app.register_error_handler(Refused, _refused)
     app.register_error_handler(SecretError, _sealed)
+    app.register_error_handler(Busy, _busy)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _unexpected)
 
@@ -49,6 +51,14 @@ def _refused(error: Refused) -> Response:
 def _sealed(error: SecretError) -> Response:
     log.error("a stored secret cannot be opened", extra={"path": request.path, "reason": str(error)})
     return _shaped(500, str(error))
+
+
+def _busy(error: Busy) -> Response:
+    """Clients retry a 503 and drop a batch on a 500: a busy or absent database must be the former."""
+    log.warning("database unavailable", extra={"path": request.path, "reason": str(error)[:200]})
+    response = _shaped(503, "The database is busy or cannot be reached. Try again in a moment.")
+    response.headers["Retry-After"] = "2"
+    return response
 
 
 def _http(error: HTTPException) -> Response:
@@ -69,11 +79,7 @@ def _http(error: HTTPException) -> Response:
 
 def _unexpected(error: Exception) -> Response:
     if isinstance(error, (OperationalError, InterfaceError)):
-        # Clients retry a 503 and drop a batch on a 500: a busy or absent database must be the former.
-        log.warning("database unavailable", extra={"path": request.path, "reason": str(error.orig)[:200]})
-        response = _shaped(503, "The database is busy or cannot be reached. Try again in a moment.")
-        response.headers["Retry-After"] = "2"
-        return response
+        return _busy(Busy(str(error.orig)))
     log.exception("request failed", extra={"path": request.path, "owner": g.get("owner_id")})
     if current_app.testing and current_app.config.get("PROPAGATE_EXCEPTIONS"):
         raise error

@@ -17,7 +17,7 @@ from swarm_ui.extensions import db
 from swarm_ui.space.models import SpaceWork
 
 SCOPES = {
-    "ingest": "send traces, logs and metrics",
+    "ingest": "send traces, logs, metrics and tasks",
     "ping": "report that an agent is alive, and nothing else",
     "read": "read everything in this space",
     "write": "change things, such as resolving an alert",

@@ -22,7 +22,7 @@ from swarm_ui.ingest.intake import read_body, refuse_overload
 from swarm_ui.ingest.otlp_json import load_json
 from swarm_ui.projection.leases import mark_again
 from swarm_ui.projection.project import Projector
-from swarm_ui.rawsql import Busy, transaction
+from swarm_ui.rawsql import Busy, Raw, retrying, transaction
 from swarm_ui.storage import StorageError
 from swarm_ui.tasks.models import TaskTrace
 from swarm_ui.web import json_response
@@ -45,7 +45,7 @@ def create_tasks() -> ResponseReturnValue:
     """Begins a task, or a list of them: {"name": …} and what else is known. A key needs the scope ingest or write."""
     body, sender = _json(), _sender(hold=True)
     items, several = forms.read(forms.NewTask, body, forms.MOST_TASKS)
-    _name_workflows(items)
+    _name_workflows(items, several)
     made = _stored(lambda: sent.send_tasks(sender, items))
     traces = [trace_id for trace_id, _new in made]
     _project(sender, traces)
@@ -68,7 +68,7 @@ def change_task(task_id: str) -> ResponseReturnValue:
     items, several = forms.read(forms.TaskChange, body, 1)
     if several:
         raise Refused(400, "The body must be a JSON object.")
-    _name_workflows(items)
+    _name_workflows(items, several)
     if _stored(lambda: sent.change_task(sender, trace_id, items[0])):
         _project(sender, [trace_id])
     return json_response(_rows(sender, [trace_id])[0])
@@ -102,7 +102,8 @@ def add_spans(task_id: str) -> ResponseReturnValue:
     body, sender = _json(), _sender()
     trace_id = _trace(sender, task_id)
     items, several = forms.read(forms.NewSpan, body, forms.MOST_ITEMS)
-    span_ids, new = _stored(lambda: sent.send_spans(sender, trace_id, _service(sender, trace_id), items))
+    service = _read(sender, lambda raw: sent.service_of(raw, sender.owner_id, trace_id))
+    span_ids, new = _stored(lambda: sent.send_spans(sender, trace_id, service, items))
     telemetry.count_spans(new)
     _ring(new)
     if several:
@@ -162,9 +163,16 @@ def _stored(work: Callable[[], T]) -> T:
         raise Refused(503, "The data could not be stored now. Send it again.", retry_after=2) from error
 
 
+def _read(sender: sent.Sender, look_up: Callable[[Raw], T]) -> T:
+    def once() -> T:
+        with transaction(sender.engine, writes=False) as raw:
+            return look_up(raw)
+
+    return _stored(lambda: retrying(once))
+
+
 def _trace(sender: sent.Sender, task_id: str) -> str:
-    with transaction(sender.engine, writes=False) as raw:
-        found = sent.find_trace(raw, sender.owner_id, sender.space, task_id)
+    found = _read(sender, lambda raw: sent.find_trace(raw, sender.owner_id, sender.space, task_id))
     if found is None:
         raise Refused(404, "There is nothing here, or it is not yours to see.")
     if not found:
@@ -173,11 +181,6 @@ def _trace(sender: sent.Sender, task_id: str) -> str:
             "This run came as traces: only tasks that were begun with POST /api/v1/tasks take more this way.",
         )
     return found
-
-
-def _service(sender: sent.Sender, trace_id: str) -> str:
-    with transaction(sender.engine, writes=False) as raw:
-        return sent.service_of(raw, sender.owner_id, trace_id)
 
 
 def _agents(sender: sent.Sender, items: list[Any], several: bool) -> dict[str, tuple[str, str]]:
@@ -190,8 +193,7 @@ def _agents(sender: sent.Sender, items: list[Any], several: bool) -> dict[str, t
     }
     if not named:
         return {}
-    with transaction(sender.engine, writes=False) as raw:
-        found = sent.agents_by_id(raw, sender.owner_id, set(named))
+    found = _read(sender, lambda raw: sent.agents_by_id(raw, sender.owner_id, set(named)))
     if missing := {
         place: "there is no agent with this id" for agent_id, place in named.items() if agent_id not in found
     }:
@@ -199,13 +201,13 @@ def _agents(sender: sent.Sender, items: list[Any], several: bool) -> dict[str, t
     return found
 
 
-def _name_workflows(items: list[Any]) -> None:
+def _name_workflows(items: list[Any], several: bool) -> None:
     """A workflow that is named by its id must be there."""
     wanted = {item.workflowId for item in items if item.workflowId}
     known = set(db.session.scalars(select(Workflow.id).where(Workflow.id.in_(wanted)))) if wanted else set()
     db.session.rollback()
     wrong = {
-        f"items[{place}].workflowId" if len(items) > 1 else "workflowId": "there is no workflow with this id"
+        f"items[{place}].workflowId" if several else "workflowId": "there is no workflow with this id"
         for place, item in enumerate(items)
         if item.workflowId and item.workflowId not in known
     }
@@ -228,8 +230,8 @@ def _project(sender: sent.Sender, traces: list[str]) -> None:
     waiting = sorted(set(traces))
     try:
         for _try in range(_TRIES):
-            projector.take(sender.owner_id, waiting)
-            if not (waiting := _still_dirty(sender, waiting)):
+            done = projector.take(sender.owner_id, waiting)
+            if done.runs == len(waiting) or not (waiting := _still_dirty(sender, waiting)):
                 break
             time.sleep(_PAUSE)  # a worker has it in hand
         mark_again(sender.engine, sender.owner_id, sorted(set(traces)))

@@ -30,7 +30,7 @@ from swarm_ui.web import RowId
 
 S = TypeVar("S", bound="Sent")
 # Characters: of one content as JSON, of metadata, of a log line, of a name.
-LARGEST_CONTENT = 2_000_000
+LARGEST_CONTENT = 1_000_000
 LARGEST_METADATA = 64_000
 LONGEST_LINE = 100_000
 LONGEST_NAME = 255

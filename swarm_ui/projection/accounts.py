@@ -123,7 +123,8 @@ def contributions(
             continue
         part["executions"] += 1
         part["failures"] += invocation.failed
-        part["executionTime"] = (part["executionTime"] or 0) + (node.ended_at - node.started_at) // 1000
+        if node.row_id or node.ended_at > node.started_at:
+            part["executionTime"] = (part["executionTime"] or 0) + (node.ended_at - node.started_at) // 1000
     for exchange in exchanges:
         if exchange.kind == "request":
             parts[exchange.sender]["delegations"] += 1

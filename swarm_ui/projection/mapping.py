@@ -108,7 +108,9 @@ def interpret(
     contributions = accounts.contributions(
         task_id, by_time, invocations, exchanges, agent_ids, costs, over=over
     )
-    logs = story.logs(space, task_id, by_time, invocations, exchanges, verdict, agent_ids, log_facts, root)
+    # Messages that were told are no decisions that somebody found.
+    found = [] if told and told.tells_messages else exchanges
+    logs = story.logs(space, task_id, by_time, invocations, found, verdict, agent_ids, log_facts, root)
     if told:
         logs += sent.log_rows(space, task_id, told, agent_ids)
     task = _task(

@@ -395,6 +395,8 @@ def say_of_task(task: SentTask, row: dict[str, Any]) -> None:
     for name, column_name in (("input", "input"), ("result", "result")):
         if name in fields:
             row[column_name] = column(fields[name])
+    if row["failedStep"] == root.name and not row["failedAgentId"] and not row["failedSpanId"]:
+        row["failedStep"] = None  # the task as a whole
     if row["status"] == "failed":
         row["errorType"] = root.error_type or row["errorType"]
         row["errorMessage"] = root.error_message or row["errorMessage"]

@@ -46,6 +46,8 @@ def logs(
         if verdict.status == "running" and not invocation.ended:
             continue  # its span has not come: it is still at work
         node = invocation.node
+        if not node.row_id:
+            continue  # nobody said when it began and ended
         took = duration((node.ended_at - node.started_at) / 1000)
         word, level = ("failed after", "error") if invocation.failed else ("finished in", "info")
         add(

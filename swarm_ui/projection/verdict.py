@@ -94,10 +94,17 @@ def original_errors(ordered: list[Node]) -> list[Node]:
     for node in reversed(ordered):
         if (node.failed or id(node) in inside) and node.parent is not None:
             inside.add(id(node.parent))
-    deepest = [node for node in ordered if node.failed and id(node) not in inside]
+    deepest = [
+        node for node in ordered if node.failed and id(node) not in inside and not _is_mere_verdict(node)
+    ]
     deepest.sort(key=lambda node: (node.ended_at, node.started_at, node.trace_id, node.span_id))
     said = {node.error_message for node in deepest if node.kind not in _FRAMEWORK and node.error_message}
     return [node for node in deepest if node.kind not in _FRAMEWORK or not _repeats(node.error_message, said)]
+
+
+def _is_mere_verdict(node: Node) -> bool:
+    """A task that was sent with the word that it failed, and no more."""
+    return node.kind == "workflow" and not (node.row_id or node.error_type or node.error_message)
 
 
 def _repeats(message: str | None, said: set[str]) -> bool:

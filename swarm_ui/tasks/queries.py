@@ -161,7 +161,7 @@ def _says(q: str) -> ColumnElement[bool]:
         message,
     ]
     if q.isascii():
-        searched += [Task.id, Task.trace_id]
+        searched += [Task.id, Task.trace_id, Task.client_id]
     return or_(*(func.lower(column).contains(q.lower(), autoescape=True) for column in searched))
 
 

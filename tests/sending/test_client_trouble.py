@@ -206,7 +206,7 @@ def test_odd_things_may_be_told(client, stub):
     assert len(stub.items("/tasks")[0]["name"]) == 255
     assert (
         max(len(item["content"]) for item in stub.items("/messages") if isinstance(item["content"], str))
-        <= 1_900_000
+        <= 950_000
     )
 
 

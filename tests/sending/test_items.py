@@ -320,7 +320,7 @@ def test_ids_of_steps_may_be_anything(machine):
             ("coder", "message"),
         ),
         ("logs", {"agent": "coder", "level": "error", "message": "it broke"}, ("coder", "log")),
-        ("logs", {"agent": "coder", "level": "info", "message": "fine"}, (None, "Nightly report")),
+        ("logs", {"agent": "coder", "level": "info", "message": "fine"}, (None, None)),
     ],
 )
 def test_a_failure_names_agent_and_step_without_a_span(machine, told, part, said, blamed):
@@ -339,3 +339,15 @@ def test_an_agent_counts_its_failure(machine, told):
     told()
     [agent] = rows(Agent)
     assert (agent.total_executions, agent.failed_executions) == (1, 1)
+
+
+def test_a_task_that_only_says_that_it_failed_blames_nobody(machine, told, page):
+    task = machine.task(workflow="Report")
+    machine.post(f"/tasks/{task}/messages", [message(), message("coder", "planner", "response")])
+    machine.patch(f"/tasks/{task}", {"status": "failed"})
+    found = told()
+    assert (found.task.error_count, found.task.failed_step) == (0, None)
+    assert [alert.title for alert in found.alerts] == ["Nightly report failed with an error"]
+    assert [line.message for line in found.logs] == ["Run failed after 0ms"]
+    assert "No step of this run was sent" in page(f"/tasks/{task}").text
+    assert [part.execution_time for part in found.parts().values()] == [None, None]

@@ -1,10 +1,12 @@
 """A task that is sent over REST: its row, what changes it, how it ends."""
 
+import threading
+
 import pytest
 
 from swarm_ui.agents.models import Agent
 from swarm_ui.extensions import db
-from swarm_ui.ingest.models import LogRecord
+from swarm_ui.ingest.models import LogRecord, TraceDirty
 from swarm_ui.tasks.models import ExecutionHistory, Task, TaskTrace
 from swarm_ui.worker.loop import Worker
 from swarm_ui.workflows.models import Workflow
@@ -316,3 +318,37 @@ def test_rebuilding_leaves_it_as_it_is(app, machine, alice):
 
 def test_the_headers_are_those_of_any_key(app):
     assert app.test_client().post("/api/v1/tasks", json={"name": "x"}, headers=HEADERS).status_code == 401
+
+
+def test_parallel_senders_of_one_task_make_one(app, machine):
+    statuses = []
+
+    def work(number):
+        with app.app_context():
+            client = app.test_client()
+            answers = [
+                client.post(
+                    "/api/v1/tasks", json={"id": "shared", "name": "x", "priority": 3}, headers=HEADERS
+                )
+            ]
+            for step in range(4):
+                change = {"sessionId": f"{number}-{step}"}
+                answers.append(client.patch("/api/v1/tasks/shared", json=change, headers=HEADERS))
+            statuses.extend(answer.status_code for answer in answers)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(statuses) == [200] * 19 + [201]
+    project()
+    [task] = rows(Task)
+    assert task.session_id.endswith("-3")
+    assert rows(TraceDirty) == []
+
+
+def test_it_is_found_by_the_id_of_its_sender(machine, page):
+    machine.post("/tasks", [{"id": "job-4711", "name": "this one"}, {"name": "another"}])
+    assert [row["name"] for row in machine.get("/tasks?q=job-47")["items"]] == ["this one"]
+    assert "another" not in page("/tasks?q=job-4711").text
