@@ -98,7 +98,9 @@ def _reported(talk: Talk, place: int) -> str | None:
 
 
 def _code(talk: Talk, place: int) -> str | None:
-    return "It holds code that others acted on" if talk.signs[place].has_code else None
+    if not talk.signs[place].has_code:
+        return None
+    return "It holds code, which was run next" if talk.output_after(place) else "It holds code"
 
 
 def _first_code(talk: Talk, place: int) -> str | None:

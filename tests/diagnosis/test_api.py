@@ -54,7 +54,7 @@ def test_messages_alone_have_suspects(get, talk):
         "at": "2026-11-17T03:07:41.000000Z", "score": 64, "evidence": 0,
     }  # fmt: skip
     assert sum(one["points"] for one in first["evidence"]) == 64
-    assert {"kind": "code", "points": 20, "says": "It holds code that others acted on"} in first["evidence"]
+    assert {"kind": "code", "points": 20, "says": "It holds code, which was run next"} in first["evidence"]
     assert [one["position"] for one in others] == [3]
 
 
