@@ -59,7 +59,7 @@ class Diagnosis:
     @cached_property
     def suspects(self) -> list[Suspect]:
         # The step that failed the run is past its retention: who spoke before is no culprit in its place.
-        is_gone = self.task.failed_step and not self.case.steps
+        is_gone = self.task.failed_span_id and not self.case.steps
         return rank(self.case) if self.reads and not is_gone else []
 
     @cached_property
