@@ -1,5 +1,6 @@
 """What a diagnosis looks at: the steps, messages and log lines of one run. No database, no markup; agents are ids, `names` says whose."""
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -100,6 +101,30 @@ class Case:
             or index == self.tree.first_failing
             or not (said and spans[index].error_message in (said | {None}))
         ]
+
+    @cached_property
+    def _good_work(self) -> dict[str | None, list[int]]:
+        """When each agent began its calls of models and tools that went well."""
+        found: dict[str | None, list[int]] = {}
+        for index in self.tree.by_start:
+            step = self.steps[index]
+            if step.kind in ("llm", "tool") and step.status != "error":
+                found.setdefault(step.agent_id, []).append(step.started_at)
+        return found
+
+    def works_after(self, agent: str | None, since: int, until: int | None = None) -> bool:
+        begun = self._good_work.get(agent, [])
+        place = bisect_left(begun, since)
+        return place < len(begun) and (until is None or begun[place] < until)
+
+    @cached_property
+    def asked_at(self) -> dict[str | None, list[int]]:
+        """When each agent was given work."""
+        found: dict[str | None, list[int]] = {}
+        for turn in self.requests():
+            if turn.at is not None:
+                found.setdefault(turn.recipient, []).append(turn.at)
+        return {agent: sorted(moments) for agent, moments in found.items()}
 
     def is_tool_call(self, index: int) -> bool:
         """An application's tool; handing over is a message."""

@@ -123,13 +123,7 @@ def _ignored(found: Failures, index: int) -> str | None:
         return None
     calls = found.of_agent.get((step.agent_id, case.step_name(index)), [])
     again = any(case.steps[other].started_at >= step.ended_at for other in calls)
-    goes_on = any(
-        other.agent_id == step.agent_id
-        and other.kind == "llm"
-        and other.started_at >= step.ended_at
-        and other.status != "error"
-        for other in case.steps
-    )
+    goes_on = case.works_after(step.agent_id, step.ended_at)
     return f"{case.name(step.agent_id)} went on without its answer" if goes_on and not again else None
 
 

@@ -4,6 +4,7 @@ The points were fitted on one half of a public set of failed runs and rounded; d
 other half. They hold no name of an agent, a framework or a tool.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +15,9 @@ from swarm_ui.diagnosis.rule import Rule
 from swarm_ui.formatting import clip
 
 QUOTED = 60
+# Figures and names that a message has to bring in before they count as a source.
+SOME = 3
+_FACT = re.compile(r"\d[\d.,]*\d|\b[A-Z][a-z]{3,}\b")
 
 
 @dataclass
@@ -53,6 +57,17 @@ class Talk:
             ),
             None,
         )
+
+    @cached_property
+    def news(self) -> list[tuple[int, int]]:
+        """Of each message the figures and names in it: how many nobody had said before, and how many there are."""
+        known: set[str] = set()
+        counts = []
+        for turn in self.turns:
+            said = set(_FACT.findall(turn.text))
+            counts.append((len(said - known), len(said)))
+            known |= said
+        return counts
 
     def output_after(self, place: int) -> Read | None:
         following = self.signs[place + 1] if place + 1 < len(self.signs) else None
@@ -98,7 +113,9 @@ def _reported(talk: Talk, place: int) -> str | None:
 
 
 def _code(talk: Talk, place: int) -> str | None:
-    return "It holds code that others acted on" if talk.signs[place].has_code else None
+    if not talk.signs[place].has_code:
+        return None
+    return "It holds code, which was run next" if talk.output_after(place) else "It holds code"
 
 
 def _first_code(talk: Talk, place: int) -> str | None:
@@ -117,6 +134,20 @@ def _unbacked(talk: Talk, place: int) -> str | None:
     ):
         return None
     return "It states results, and no tool ran before it that gave them"
+
+
+def _new_facts(talk: Talk, place: int) -> str | None:
+    new, all_ = talk.news[place]
+    if not place or talk.signs[place].has_code or new < SOME or new * 2 <= all_:
+        return None
+    return f"It brings in {new} figures and names that nobody said before"
+
+
+def _echo(talk: Talk, place: int) -> str | None:
+    new, all_ = talk.news[place]
+    if not place or talk.signs[place].has_code or not all_ or new * 4 >= all_:
+        return None
+    return "Nearly all figures and names in it were said before"
 
 
 def _assumed(talk: Talk, place: int) -> str | None:
@@ -165,30 +196,42 @@ def _opening(talk: Talk, place: int) -> str | None:
 
 RULES = (
     Rule("reported-error", 40, "it is a message of type error", _reported),
-    Rule("code", 20, "it holds code", _code),
+    Rule("code", 21, "it holds code", _code),
     Rule(
         "ran-and-failed",
-        17,
+        18,
         "a tool's output follows it and reports a failure, the first time in the run",
         _failed_first,
     ),
-    Rule("by-hand", 17, "it leaves work to be done by hand", _by_hand),
-    Rule("answer", 16, "it answers a request made at most three messages before", _answer),
+    Rule("by-hand", 16, "it leaves work to be done by hand", _by_hand),
+    Rule(
+        "new-facts",
+        14,
+        "without code, most figures and names in it (three at least) were said by nobody before",
+        _new_facts,
+    ),
+    Rule("answer", 12, "it answers a request made at most three messages before", _answer),
     Rule(
         "unbacked",
-        10,
+        8,
         "it states figures or lists, without code, and no tool's output stands before it",
         _unbacked,
     ),
-    Rule("first-answer", 7, "the first such answer", _first_answer),
-    Rule("assumed", 6, "it speaks of assumptions, placeholders, samples or simulations", _assumed),
+    Rule("first-answer", 5, "the first such answer", _first_answer),
+    Rule("confirmed-at-the-end", 5, "it confirms the result, and is the last word", _confirmed_at_the_end),
+    Rule("assumed", 4, "it speaks of assumptions, placeholders, samples or simulations", _assumed),
     Rule("first-code", 4, "the first code after the task was given", _first_code),
     Rule("brought-nothing", 3, "a tool's output follows it and is empty, or finds nothing", _brought_nothing),
-    Rule("confirmed-at-the-end", 3, "it confirms the result, and is the last word", _confirmed_at_the_end),
     Rule("gave-up", 1, "it says that something cannot be done or found", _gave_up),
     Rule("opening", -3, "the first message, without code", _opening),
-    Rule("thought", -6, "an agent speaks to itself", _thought),
-    Rule("hand-off", -8, "it only passes work on", _hand_off),
+    Rule("thought", -3, "an agent speaks to itself", _thought),
+    Rule("hand-off", -6, "it only passes work on", _hand_off),
+    Rule(
+        "echo",
+        -10,
+        "without code, more than three quarters of the figures and names in it were said before",
+        _echo,
+    ),
 )
 
 

@@ -1,5 +1,6 @@
 """The run in a few plain sentences, made from its steps and messages by templates. No markup: sentences are pieces that a page draws."""
 
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -85,18 +86,31 @@ def _listed(names: Sequence[str]) -> list[str | Piece]:
 
 
 def _hand_offs(case: Case) -> Iterable[Sentence]:
-    """One sentence for each row of requests of one agent, up to the next one that asks, or to an error."""
-    asked = {turn.id for turn in case.requests()}
+    """One sentence for each row of requests of one agent, up to the next one that asks, or to a failure."""
+    failures = sorted(
+        [turn.at for turn in case.turns if turn.type == "error" and turn.at is not None]
+        + [step.started_at for step in case.steps if step.kind == "tool" and step.status == "error"]
+    )
     row: list[Turn] = []
     first = True
-    for turn in [*(turn for turn in case.turns if turn.id in asked or turn.type == "error"), None]:
-        if turn is not None and turn.type == "request" and (not row or row[-1].sender == turn.sender):
+    for turn in [*case.requests(), None]:
+        if (
+            turn is not None
+            and row
+            and row[-1].sender == turn.sender
+            and not _between(failures, row[-1].at, turn.at)
+        ):
             row.append(turn)
             continue
         if row:
             yield _asked(case, row, 40 if first else 20)
             first = False
-        row = [turn] if turn is not None and turn.type == "request" else []
+        row = [turn] if turn is not None else []
+
+
+def _between(moments: list[int], since: int | None, until: int | None) -> bool:
+    place = bisect_left(moments, since or 0)
+    return until is not None and place < len(moments) and moments[place] < until
 
 
 def _asked(case: Case, row: list[Turn], weight: int) -> Sentence:
@@ -123,34 +137,42 @@ def _often(times: int) -> str:
 
 
 def _calls(case: Case) -> Iterable[Sentence]:
-    """A sentence for each failed call with what came of it, and one for the good calls of an agent in between."""
-    calls: dict[str | None, list[int]] = {}
+    """A sentence for each failed call with what came of it, and one for the good calls of an agent in between; what an agent does for one
+    request is told apart from what it does for the next."""
+    calls: dict[tuple[str | None, int], list[int]] = {}
     for index in case.tree.by_start:
-        if case.is_tool_call(index) or case.steps[index].kind == "retrieval":
-            calls.setdefault(case.steps[index].agent_id, []).append(index)
-    for indices in calls.values():
-        good: list[int] = []
-        place = 0
-        while place < len(indices):
-            index = indices[place]
-            if case.steps[index].status != "error":
-                good.append(index)
-                place += 1
-                continue
-            if good:
-                yield _called(case, good)
-                good = []
-            tries = [index]
-            while place + len(tries) < len(indices) and case.step_name(
-                indices[place + len(tries)]
-            ) == case.step_name(index):
-                tries.append(indices[place + len(tries)])
-                if case.steps[tries[-1]].status != "error":
-                    break
-            yield _failed(case, tries, goes_on=place + len(tries) < len(indices))
-            place += len(tries)
-        if good:
-            yield _called(case, good)
+        step = case.steps[index]
+        if case.is_tool_call(index) or step.kind == "retrieval":
+            request = bisect_right(case.asked_at.get(step.agent_id, []), step.started_at)
+            calls.setdefault((step.agent_id, request), []).append(index)
+    for (agent, request), indices in calls.items():
+        moments = case.asked_at.get(agent, [])
+        until = moments[request] if request < len(moments) else None
+        for row in _rows(case, indices):
+            if case.steps[row[0]].status == "error":
+                yield _failed(case, row, until, is_last=row[-1] == indices[-1])
+            else:
+                yield _called(case, row)
+
+
+def _rows(case: Case, indices: list[int]) -> Iterable[list[int]]:
+    """Good calls up to one that fails; a call that fails, with its later tries up to one that works."""
+    row: list[int] = []
+    for index in indices:
+        is_good = case.steps[index].status != "error"
+        if row and case.steps[row[0]].status == "error" and case.step_name(row[0]) == case.step_name(index):
+            row.append(index)
+            if is_good:
+                yield row
+                row = []
+        elif row and is_good and case.steps[row[0]].status != "error":
+            row.append(index)
+        else:
+            if row:
+                yield row
+            row = [index]
+    if row:
+        yield row
 
 
 def _called(case: Case, indices: list[int]) -> Sentence:
@@ -162,8 +184,9 @@ def _called(case: Case, indices: list[int]) -> Sentence:
     return Sentence(pieces, step.started_at, 10, key=case.tree.key(indices[0]), kind="call")
 
 
-def _failed(case: Case, tries: list[int], *, goes_on: bool) -> Sentence:
+def _failed(case: Case, tries: list[int], until: int | None, *, is_last: bool) -> Sentence:
     first, last = case.steps[tries[0]], case.steps[tries[-1]]
+    goes_on = not is_last or case.works_after(last.agent_id, last.ended_at, until)
     pieces = _text(
         _who(case, first),
         " called ",
@@ -181,26 +204,15 @@ def _failed(case: Case, tries: list[int], *, goes_on: bool) -> Sentence:
                 else f"; it tried {more}, and the last try worked"
             )
         else:
-            gave_up = not goes_on and not _works_after(case, last)
             pieces += _text(
                 f"; it tried {more}, then gave up"
-                if gave_up
+                if not goes_on
                 else f"; it tried {more} in vain, then went on without"
             )
-    elif last.status == "error" and _works_after(case, last):
+    elif goes_on:
         pieces += _text("; it went on without it")
     return Sentence(
         pieces, first.started_at, _weight(case, tries), key=case.tree.key(tries[0]), kind="failure"
-    )
-
-
-def _works_after(case: Case, failed: Span) -> bool:
-    return any(
-        step.agent_id == failed.agent_id
-        and step.started_at >= failed.ended_at
-        and step.kind in ("llm", "tool")
-        and step.status != "error"
-        for step in case.steps
     )
 
 

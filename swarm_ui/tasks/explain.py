@@ -7,6 +7,7 @@ messages, arguments or usage (`whole`) is asked for by itself.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import select
@@ -35,15 +36,36 @@ RULES = (*failures.RULES, *spoken.RULES)
 Names = Mapping[str, tuple[str, str | None]]
 
 
-@dataclass(slots=True)
+@dataclass
 class Diagnosis:
-    """`patterns` is None where they were not looked for; `is_whole` where nothing of the run was left out."""
+    """Worked out part by part, when it is asked for. `is_whole` where nothing of the run was left out; `looks_for_patterns` and `reads` say
+    what the page may work out of the part that it has."""
 
+    task: Task
     case: Case
-    story: story.Story
-    suspects: list[Suspect]
-    patterns: patterns.Patterns | None
     is_whole: bool
+    looks_for_patterns: bool = True
+    reads: bool = True
+
+    @cached_property
+    def story(self) -> story.Story:
+        task = self.task
+        took = duration(task.execution_time) if task.execution_time is not None else ""
+        said = " ".join((task.error_message or "")[:200].split())
+        return story.tell(
+            self.case, error=": ".join(part for part in (task.error_type, said) if part), took=took
+        )
+
+    @cached_property
+    def suspects(self) -> list[Suspect]:
+        # The step that failed the run is past its retention: who spoke before is no culprit in its place.
+        is_gone = self.task.failed_span_id and not self.case.steps
+        return rank(self.case) if self.reads and not is_gone else []
+
+    @cached_property
+    def patterns(self) -> patterns.Patterns | None:
+        """None where they were not looked for."""
+        return patterns.find(self.case) if self.looks_for_patterns else None
 
     @property
     def is_beyond_the_page(self) -> bool:
@@ -57,12 +79,11 @@ class Diagnosis:
 
 def at_once(task: Task, steps: Sequence[Step], turns: list[Turn], names: Names) -> Diagnosis:
     """What the page can say by what it has read already."""
-    small = len(steps) <= AT_ONCE and len(turns) <= AT_ONCE
     case = _case(task, steps, turns[:AT_ONCE], names)
-    found = patterns.find(case) if small and not _likely(case) else None
+    is_whole = len(steps) <= AT_ONCE and len(turns) <= AT_ONCE and not _likely(case)
     # Half of a conversation is no ground to suspect anybody.
-    ranked = rank(case) if len(turns) <= AT_ONCE or case.errors else []
-    return Diagnosis(case, _story(task, case), ranked, found, found is not None)
+    reads = len(turns) <= AT_ONCE or bool(case.errors)
+    return Diagnosis(task, case, is_whole, looks_for_patterns=is_whole, reads=reads)
 
 
 def suspect_message(task: Task) -> str | None:
@@ -84,16 +105,10 @@ def whole(task: Task) -> Diagnosis:
         if row.at
     ]
     case = _case(task, steps, turns, queries.names_of(agents_in(steps, turns)), usage)
-    case.arguments = _arguments(case, _likely(case))
-    return Diagnosis(case, _story(task, case), rank(case), patterns.find(case), len(turns) < MOST_TURNS)
-
-
-def _story(task: Task, case: Case) -> story.Story:
-    took = duration(task.execution_time) if task.execution_time is not None else ""
-    error = ": ".join(
-        part for part in (task.error_type, " ".join((task.error_message or "")[:200].split())) if part
-    )
-    return story.tell(case, error=error, took=took)
+    likely = _likely(case)
+    case.arguments = _arguments(case, likely)
+    is_whole = len(turns) < MOST_TURNS and len(steps) < queries.MOST_SPANS and len(likely) < MOST_CALLS
+    return Diagnosis(task, case, is_whole)
 
 
 def _case(

@@ -51,10 +51,10 @@ def test_messages_alone_have_suspects(get, talk):
     first, *others = get(f"tasks/{task.id}/suspects")["items"]
     assert first | {"evidence": 0} == {
         "agent": "coder", "agentId": coder.id, "spanId": None, "messageId": rows[1].id, "position": 1, "what": "message 2",
-        "at": "2026-11-17T03:07:41.000000Z", "score": 64, "evidence": 0,
+        "at": "2026-11-17T03:07:41.000000Z", "score": 60, "evidence": 0,
     }  # fmt: skip
-    assert sum(one["points"] for one in first["evidence"]) == 64
-    assert {"kind": "code", "points": 20, "says": "It holds code that others acted on"} in first["evidence"]
+    assert sum(one["points"] for one in first["evidence"]) == 60
+    assert {"kind": "code", "points": 21, "says": "It holds code, which was run next"} in first["evidence"]
     assert [one["position"] for one in others] == [3]
 
 

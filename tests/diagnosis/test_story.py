@@ -23,6 +23,16 @@ def test_asked_called_failed_tried_again_gave_up():
     ]
 
 
+def test_what_is_done_for_the_next_request_is_told_apart():
+    tries = [step("fetch", at, agent="b", failed=True) for at in (1, 3, 11)]
+    assert told(case(tries, [said("a", "b", at=0.5), said("a", "b", "again", at=10)], failed=tries[0]))[
+        :2
+    ] == [
+        "planner asked browser at TIME; browser called fetch, which failed after 1.0 s; it tried once more, then gave up",
+        "planner asked browser at TIME; browser called fetch, which failed after 1.0 s",
+    ]
+
+
 def test_a_try_that_works():
     tries = [step("fetch", 1, 0.25, agent="b", failed=True), step("fetch", 2, agent="b")]
     assert (

@@ -106,6 +106,22 @@ def test_messages_alone_name_who_gave_what_failed():
     assert why(suspects[1])["unbacked"]
 
 
+def test_who_brings_in_the_figures_is_suspect_not_who_repeats_them():
+    talk = [
+        said("a", None, "How many birds live there?", type="broadcast"),
+        said("b", None, "Heron 412, Stork 77, Egret 305: so 794 in all.", type="broadcast"),
+        said(
+            "d", None, "Heron 412, Stork 77, Egret 305, and 794 in all. I have verified it.", type="broadcast"
+        ),
+    ]
+    first, second = rank(case(turns=talk))
+    assert (first.agent, why(first)["new-facts"]) == (
+        "browser",
+        "It brings in 7 figures and names that nobody said before",
+    )
+    assert why(second)["echo"] == "Nearly all figures and names in it were said before"
+
+
 def test_people_and_end_marks_are_never_suspect():
     talk = [said("u", None, "What is 7 * 8?", type="broadcast"), said("a", "u", "It is 54, I assume.", type="response"),
             said("a", None, "TERMINATE", type="broadcast")]  # fmt: skip

@@ -185,3 +185,13 @@ def test_statements_of_the_diagnosis_do_not_grow(client, make, alice, statements
     few = [cost(path) for path in paths]
     fill(30)
     assert [cost(path) for path in paths] == few
+
+
+def test_a_step_that_is_past_its_retention_has_no_other_culprit_in_its_place(page, make, alice):
+    task = make.task(alice, status="failed", failed_step="fetch", failed_span_id="9" * 16)
+    make.message(
+        alice, task, make.agent(alice), None, message_type="error", content={"text": "It cannot be fetched."}
+    )
+    callout = page(f"/tasks/{task.id}").select("section.callout")[0]
+    assert callout.h2.get_text() == "First failing step: fetch"
+    assert callout.a is None
