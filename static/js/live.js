@@ -51,6 +51,7 @@
   function isHeld(part) {
     const active = document.activeElement;
     if (pressed && part.contains(pressed)) return true;
+    if (part.dataset.live === "fast") return false;  // these are not replaced but brought up to date around it
     if (active && active !== part && part.contains(active)) {
       if (active.matches("input, select, textarea, [contenteditable]") || active.matches(":focus-visible")) return true;
     }
@@ -78,6 +79,115 @@
     return Boolean(elt?.hasAttribute?.("data-live") && (!cause || cause.type === "tick" || cause.type === "minute"));
   }
 
+  // Parts that ask every second are brought up to date in place (hx-swap="morph"): elements that are still there stay the same elements, so scroll,
+  // selection, focus and what is open stay too. Elements meet by id, rows of a timeline by their address, others by their place.
+  //   [data-kept]   what somebody asked for and the server does not know of, such as a message in full: it stays as it is
+  //   [data-grows]  a list that shows its newest rows: older ones stay, up to MOST_KEPT
+
+  const MOST_KEPT = 1000, grown = new WeakSet();
+  const keyOf = (node) => node.nodeType !== Node.ELEMENT_NODE ? null : node.id || (node.matches("a.wf-row, a[data-key]") ? node.getAttribute("href") : null);
+  const isKept = (node) => node.nodeType === Node.ELEMENT_NODE && node.hasAttribute("data-kept");
+
+  function morph(from, to) {
+    if (from.isEqualNode(to) || isKept(from)) return;
+    if (from.nodeType !== Node.ELEMENT_NODE) {
+      if (from.nodeValue !== to.nodeValue) from.nodeValue = to.nodeValue;
+      return;
+    }
+    // Who reads the end of a list that grows goes on reading its end.
+    const follows = from.hasAttribute("data-grows") && from.scrollTop > 0 && from.scrollHeight - from.scrollTop - from.clientHeight < 8;
+    morphAttributes(from, to);
+    if (isFilled(from, to)) morph(from.querySelector("summary"), to.querySelector("summary"));
+    else morphChildren(from, to);
+    if (follows) from.scrollTop = from.scrollHeight;
+  }
+
+  // A lane that came closed and was filled when somebody opened it: the server would send it empty again.
+  const isFilled = (from, to) => from.matches("details") && to.matches("[hx-trigger~=toggle]") && from.querySelector("[data-kept]");
+
+  function morphAttributes(from, to) {
+    const mine = from.matches("details") ? ["open"] : from.matches("a.wf-row") ? ["aria-current"] : [];
+    for (const {name} of [...from.attributes]) if (!to.hasAttribute(name) && !mine.includes(name)) from.removeAttribute(name);
+    for (const {name, value} of to.attributes) if (from.getAttribute(name) !== value && !mine.includes(name)) from.setAttribute(name, value);
+  }
+
+  function morphChildren(from, to) {
+    const wanted = new Map([...to.childNodes].map((node) => [keyOf(node), node]).filter(([key]) => key));
+    const there = new Map([...from.childNodes].map((node) => [keyOf(node), node]).filter(([key]) => key));
+    const shared = [...there.keys()].some((key) => wanted.has(key));
+    // The run has ended: its list begins at the beginning now, and whoever reads its end goes on reading.
+    if (grown.has(from) && !to.hasAttribute("data-grows") && to.querySelector(".next")) return;
+    if (to.hasAttribute("data-grows")) grown.add(from);
+    const grows = to.hasAttribute("data-grows") && shared;
+    const stays = (node) => isKept(node) || (grows && keyOf(node) && !wanted.has(keyOf(node)));
+    let surplus = grows ? [...there.keys()].filter((key) => !wanted.has(key)).length - MOST_KEPT : 0;
+    for (const [key, node] of there) if (!wanted.has(key) && (!stays(node) || surplus-- > 0)) node.remove();
+    const holdsKept = [...from.children].some(isKept);
+    let cursor = from.firstChild;
+    for (const node of [...to.childNodes]) {
+      const key = keyOf(node), match = key ? there.get(key) : null;
+      if (match) {
+        while (cursor && cursor !== match && (!keyOf(cursor) || stays(cursor))) {
+          const next = cursor.nextSibling;
+          if (!stays(cursor)) cursor.remove();
+          cursor = next;
+        }
+        if (cursor !== match) from.insertBefore(match, cursor);
+        else cursor = cursor.nextSibling;
+        morph(match, node);
+      } else if (!key && cursor && !keyOf(cursor) && cursor.nodeName === node.nodeName) {
+        morph(cursor, node);
+        cursor = cursor.nextSibling;
+      } else if (!(holdsKept && node.matches?.(".wf-more"))) from.insertBefore(node, cursor);
+    }
+    while (cursor) {
+      const next = cursor.nextSibling;
+      if (!stays(cursor)) cursor.remove();
+      cursor = next;
+    }
+  }
+
+  // What is read stays where it is on the screen, whatever grows above it: what has the focus or is selected, else what stands in the middle. (Browsers have this
+  // too, but not all, and not always; the style sheet switches it off for these pages.)
+  function inPlace(change) {
+    const node = document.getSelection()?.isCollapsed === false ? document.getSelection().anchorNode : null;
+    const selected = node?.nodeType === Node.TEXT_NODE ? node.parentElement : node;
+    const found = [selected, document.activeElement, ...[.5, .25, .75].map((part) => document.elementFromPoint(innerWidth / 2, innerHeight * part))];
+    const places = scrollY > 0 ? found.filter((element) => element && element !== document.body && !element.closest(".sticky, [data-sticky]") && isInView(element)).map((element) => [element, element.getBoundingClientRect().top]) : [];
+    change();
+    const still = places.find(([element]) => element.isConnected && element.checkVisibility());
+    if (still) scrollBy(0, still[0].getBoundingClientRect().top - still[1]);
+  }
+
+  function isInView(element) {
+    const {top, bottom, height} = element.getBoundingClientRect();
+    return top >= 0 && bottom > 0 && top < innerHeight && height < innerHeight;
+  }
+
+  htmx.defineExtension("morph", {
+    isInlineSwap: (style) => style === "morph",
+    handleSwap: (style, target, fragment) => {
+      const made = fragment.firstElementChild;
+      if (style !== "morph" || !made) return false;
+      inPlace(() => morph(target, made));
+      return [target];
+    },
+  });
+
+  // What comes along out of band, such as input and result of a run.
+  document.addEventListener("htmx:oobBeforeSwap", (event) => {
+    const {target, fragment} = event.detail, made = fragment.firstElementChild;
+    if (!target.hasAttribute("data-steady") || !made) return;
+    made.removeAttribute("hx-swap-oob");
+    event.detail.shouldSwap = false;
+    inPlace(() => morph(target, made));
+    htmx.process(target);
+  });
+
+  document.addEventListener("htmx:load", ({detail: {elt}}) => {
+    if (!elt.matches("[data-live]") && elt.parentElement?.closest("[data-live=fast]")) elt.setAttribute("data-kept", "");
+  });
+
   // What stays over a swap: opened details, scrolled boxes, the focus.
 
   let kept = null;
@@ -92,7 +202,7 @@
       const etag = (xhr.getResponseHeader("ETag") || "").replace(/^W\/|"/g, "");
       if (etag) event.detail.elt.dataset.etag = etag;
     }
-    if (!event.detail.shouldSwap) return;
+    if (!event.detail.shouldSwap || (isTick(event) && event.detail.elt.dataset.live === "fast")) return;
     kept = {
       open: [...target.querySelectorAll("details[id]")].map((item) => [item.id, item.open]),
       scroll: [...target.querySelectorAll("[id]")].filter((box) => box.scrollTop || box.scrollLeft)
