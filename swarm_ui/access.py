@@ -55,10 +55,32 @@ def public(view: V) -> V:
 
 
 def by_key(scope: str) -> Callable[[V], V]:
-    """Open to keys with this scope, and to nothing else: no cookie counts, so no origin needs checking."""
+    """Open to keys with one of these scopes, and to nothing else: no cookie counts, so no origin needs checking."""
 
     def mark(view: V) -> V:
         view.key_scope = scope  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+def also_by_key(*scopes: str) -> Callable[[V], V]:
+    """Keys with one of these scopes may do this too. The view writes in a transaction of its own: the request's session must hold no lock."""
+
+    def mark(view: V) -> V:
+        view.other_scopes = scopes  # type: ignore[attr-defined]
+        view.writes_itself = True  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+def by_key_in_path(scope: str) -> Callable[[V], V]:
+    """The same where the address itself holds the key, as `<ping_key>`. Addresses end up in histories and logs, so that key may do nothing else."""
+
+    def mark(view: V) -> V:
+        view.key_scope = scope  # type: ignore[attr-defined]
+        view.key_in_path = True  # type: ignore[attr-defined]
         return view
 
     return mark
@@ -129,14 +151,15 @@ def _wall() -> Response | None:
             _check_origin()
             _begin_writing()
         return None
-    if not all(str(value).isascii() for value in (request.view_args or {}).values()):
+    in_path = getattr(view, "key_in_path", False)
+    if not in_path and not all(str(value).isascii() for value in (request.view_args or {}).values()):
         raise Refused(
             404, "There is nothing here, or it is not yours to see."
         )  # MySQL cannot compare it with an id
     speaks_json = request.path.startswith("/api/")
     if scope or (speaks_json and presented_key()):
         _enter_by_key(scope or ("write" if changes else "read"), view)
-        if changes and scope is None:
+        if changes and scope is None and not getattr(view, "writes_itself", False):
             _begin_writing()
         return None
     if not current_user.is_authenticated:
@@ -158,7 +181,10 @@ def _wall() -> Response | None:
     if changes:
         if not any(getattr(view, mark, False) for mark in ("personal", "administration", "while_worked_on")):
             refuse_work(current_user.space_work)
-        _begin_writing()
+        if getattr(view, "writes_itself", False):
+            db.session.rollback()
+        else:
+            _begin_writing()
     bind_owner(db.session, g.owner_id)
     return None
 
@@ -202,17 +228,20 @@ def _begin_writing() -> None:
 
 
 def _enter_by_key(scope: str, view: Callable[..., Any]) -> None:
-    presented = presented_key()
+    in_path = getattr(view, "key_in_path", False)
+    presented = (request.view_args or {}).get("ping_key") if in_path else presented_key()
     if not presented:
         raise Refused(401, "Send an API key as `Authorization: Bearer KEY` or `x-api-key: KEY`.")
     holder = _find_key(presented)
     if holder is None:
         raise Refused(401, "This API key is unknown, expired or revoked.")
-    if scope not in holder.scopes:
+    if holder.scopes.isdisjoint((scope, *getattr(view, "other_scopes", ()))):
         raise Refused(403, f"This API key has no scope '{scope}'.")
+    if in_path and holder.scopes != {scope}:
+        raise Refused(403, f"A key in an address may have the scope '{scope}' and no other: addresses are written into logs.")
     if not ranks(KEY_ROLE, getattr(view, "needs", ROLES[0] if scope != "write" else ROLES[-1])):
         raise Refused(403, "No API key may do this: it takes the owner of the space, in a browser.")
-    if scope == "ingest" or request.method not in SAFE_METHODS:
+    if scope in ("ingest", "ping") or request.method not in SAFE_METHODS:
         refuse_work(holder.space_work)
     g.key = holder
     g.actor = Actor(holder.creator_id, holder.name or "API key", "api", holder.key_id)

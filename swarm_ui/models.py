@@ -9,7 +9,14 @@ from swarm_ui.accounts.models import (
     SpaceVersion,
     User,
 )
-from swarm_ui.agents.models import Agent, AgentConfiguration, AgentRevision
+from swarm_ui.agents.models import (
+    Agent,
+    AgentConfiguration,
+    AgentHour,
+    AgentRevision,
+    Heartbeats,
+    StatusFlip,
+)
 from swarm_ui.alerts.models import Alert
 from swarm_ui.audit import AuditEvent
 from swarm_ui.ingest.models import LogRecord, PayloadBlock, Resource, Span, TraceDirty, TraceLink
@@ -31,6 +38,7 @@ from swarm_ui.workflows.models import Workflow, WorkflowTemplate
 __all__ = [
     "Agent",
     "AgentConfiguration",
+    "AgentHour",
     "AgentRevision",
     "Alert",
     "ApiKey",
@@ -40,6 +48,7 @@ __all__ = [
     "ExecutionHistory",
     "ExecutionLog",
     "FailedAttempts",
+    "Heartbeats",
     "Integration",
     "LlmProvider",
     "LogRecord",
@@ -53,6 +62,7 @@ __all__ = [
     "SpaceVersion",
     "SpaceWork",
     "Span",
+    "StatusFlip",
     "Task",
     "TaskAgent",
     "TaskTrace",

@@ -1,17 +1,16 @@
 """Twenty-four hours of an agent as small bars: height is how many runs it took part in, colour how many of them it broke."""
 
 from collections.abc import Sequence
-from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from swarm_ui import clock
-from swarm_ui.aggregates import hours_since
+from swarm_ui.agents.models import AgentHour
 from swarm_ui.extensions import db
-from swarm_ui.tasks.models import Task, TaskAgent
 
 HOURS = 24
+HOUR_US = 3_600_000_000
 _STEP = 100 / HOURS
 _WIDTH = 3.4
 _HEIGHT = 20
@@ -31,30 +30,18 @@ def last_day(agent_ids: Sequence[str]) -> dict[str, Strip]:
     """The strips of those agents that took part in a run of the last 24 hours."""
     if not agent_ids:
         return {}
-    start = clock.now() - timedelta(hours=HOURS)
-    # Answered by the index alone: these are the most frequent rows of all.
-    hour = hours_since(start, TaskAgent.at)
-    took_part = (
-        select(TaskAgent.agent_id, hour, func.count())
-        .where(TaskAgent.agent_id.in_(agent_ids), TaskAgent.at >= start)
-        .group_by(TaskAgent.agent_id, hour)
+    # The hour that has just begun is the last of them.
+    first = clock.now_us() // HOUR_US - HOURS + 1
+    statement = select(AgentHour.agent_id, AgentHour.hour - first, AgentHour.runs, AgentHour.broken).where(
+        AgentHour.agent_id.in_(agent_ids), AgentHour.hour >= first, AgentHour.hour < first + HOURS
     )
-    hour = hours_since(start, Task.started_at)
-    broke = (
-        select(Task.failed_agent_id, hour, func.count())
-        .where(Task.status == "failed", Task.started_at >= start, Task.failed_agent_id.in_(agent_ids))
-        .group_by(Task.failed_agent_id, hour)
-    )
-    runs = _by_hour(db.session.execute(took_part))
-    failed = _by_hour(db.session.execute(broke))
-    return {agent_id: drawn(hours, failed.get(agent_id, [0] * HOURS)) for agent_id, hours in runs.items()}
-
-
-def _by_hour(rows: Any) -> dict[str, list[int]]:
-    found: dict[str, list[int]] = {}
-    for agent_id, hour, count in rows:
-        found.setdefault(agent_id, [0] * HOURS)[min(hour, HOURS - 1)] += count
-    return found
+    runs: dict[str, list[int]] = {}
+    failed: dict[str, list[int]] = {}
+    for agent_id, hour, count, broken in db.session.execute(statement):
+        if agent_id not in runs:
+            runs[agent_id], failed[agent_id] = [0] * HOURS, [0] * HOURS
+        runs[agent_id][hour], failed[agent_id][hour] = count, broken
+    return {agent_id: drawn(hours, failed[agent_id]) for agent_id, hours in runs.items()}
 
 
 def drawn(runs: Sequence[int], failed: Sequence[int]) -> Strip:

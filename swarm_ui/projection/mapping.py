@@ -3,8 +3,9 @@
 No database, no clock but the `now` it is given: the same set of facts gives the same rows in whatever order it arrived.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from swarm_ui import ids
@@ -23,6 +24,7 @@ from swarm_ui.projection.verdict import Verdict, judge
 
 Price = Callable[[Node], float | None]
 LONGEST_IN_HISTORY = 160
+NOTHING: Mapping[str, str] = {}
 _SET_UP = ("create", "build", "register", "init", "setup", "started", "configure")
 
 
@@ -70,8 +72,10 @@ def interpret(
     now: int,
     timeout: int,
     sample: bool = False,
+    merged: Mapping[str, str] = NOTHING,
 ) -> Run | None:
-    """None where there is no run: only steps that set something up. `now` and `timeout` are µs, `space` the key that ids are derived from."""
+    """None where there is no run: only steps that set something up. `now` and `timeout` are µs, `space` the key that ids are derived from, and
+    `merged` leads from entries of agents to those that they are one with."""
     if _only_set_up(nodes):
         return None
     ordered = plant(nodes)
@@ -86,6 +90,8 @@ def interpret(
     service = root.more.get("svc", "")
     services = _services(invocations, exchanges)
     agent_ids = {agent: agent_id_of(space, services[agent], agent) for agent in services}
+    if merged:
+        agent_ids = {agent: merged.get(agent_id, agent_id) for agent, agent_id in agent_ids.items()}
     workflow = _workflow(space, service, title, ordered, invocations, sample)
     workflow_id = workflow["id"] if workflow else None
 
@@ -110,6 +116,9 @@ def interpret(
         sample,
     )
     task["graph"] = graph_of(invocations, exchanges, agent_ids)
+    task["deadlineAt"] = None if over else verdict.last_arrival + timeout
+    for part in contributions:
+        part["broke"] = int(verdict.status == "failed" and part["agentId"] == task["failedAgentId"])
     history = (
         _history(space, task, exchanges, workflow_id)
         if verdict.status in ("completed", "failed", "timeout")
@@ -249,7 +258,7 @@ def _task(
         "id": task_id,
         "workflowId": workflow_id,
         "input": asked,
-        "assignedAgents": sorted(agent_ids.values()),
+        "assignedAgents": sorted(set(agent_ids.values())),
         "status": verdict.status,
         "result": told,
         "executionTime": max(0, (ended_at - started_at) // 1000) if over else None,
@@ -267,12 +276,19 @@ def _task(
         "failedAgentId": agent_ids[failed_agent] if failed_agent else None,
         "failedStep": clean_text(culprit.more.get("tl") or culprit.name, 255) if culprit else None,
         "lastProgressAt": verdict.last_arrival,
+        "longestGap": _longest_gap(by_time),
         **sums,
         "errorCount": len(verdict.errors),
         "warningCount": levels.count("warning"),
-        "agentCount": len(agent_ids),
+        "agentCount": len(set(agent_ids.values())),
         "spanCount": len(by_time),
     }
+
+
+def _longest_gap(by_time: list[Node]) -> int | None:
+    """The longest time (ms) in which nothing began or ended."""
+    moments = sorted([node.started_at for node in by_time] + [node.ended_at for node in by_time])
+    return max(after - before for before, after in pairwise(moments)) // 1000
 
 
 def _message(space: int, task_id: str, exchange: Exchange, agent_ids: dict[str, str]) -> tuple[Any, ...]:

@@ -18,6 +18,7 @@ from swarm_ui.orm import database_text
 from swarm_ui.projection import summaries
 from swarm_ui.projection.project import Projector
 from swarm_ui.rawsql import retrying, transaction
+from swarm_ui.sample import pulse
 from swarm_ui.sample.points import points_of
 from swarm_ui.sample.recording import Recording
 from swarm_ui.sample.removal import HOLD, alone, keep_alone, take_away
@@ -79,6 +80,7 @@ class _Loader:
             self.engine, self.owner_id, points_of(self.used, self.resources["4.12.0"], self.now, DAYS)
         )
         retrying(self._resolve_old_alerts)
+        retrying(self._tell_signs_of_life)
         summaries.refresh(self.engine, self.agents, self.workflows)
         self.done.agents, self.done.workflows = len(self.agents), len(self.workflows)
         return self.done
@@ -160,6 +162,10 @@ class _Loader:
         if now > self.alone_until - HOLD // 2:
             keep_alone(self.owner_id)
             self.alone_until = now + HOLD
+
+    def _tell_signs_of_life(self) -> None:
+        with transaction(self.engine) as raw:
+            pulse.tell(raw, self.owner_id, self.now, random.Random("pulse"))
 
     def _resolve_old_alerts(self) -> None:
         """Somebody looked at the old alerts, a while after each came."""

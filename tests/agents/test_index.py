@@ -36,7 +36,7 @@ def test_it_shows_the_runs_of_the_day(page, make, alice):
         alice, agents=[agent], started_at=NOW - timedelta(hours=3), status="failed", failed_agent_id=agent.id
     )
     row = page("/agents").select("tbody tr")[0]
-    assert row.select("td")[3].get_text() == "3"
+    assert row.select("td")[4].get_text() == "3"
     assert row.select_one("path.bad")["d"].count("M") == 1
     assert row.select_one("path.base")["d"].count("M") == 2
 
