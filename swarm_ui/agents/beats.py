@@ -116,6 +116,8 @@ def uptime(
         if watched <= 0:
             found.append((words, None))
             continue
-        down = standing.down_of(raw, owner_id, agent_id, since, now) + standing.ongoing(facts, since, now)
+        down = standing.down_of(raw, owner_id, agent_id, facts, since, now) + standing.ongoing(
+            facts, since, now
+        )
         found.append((words, 100 * (1 - min(1.0, down / watched))))
     return found

@@ -179,8 +179,10 @@ Parameters = Annotated[dict[str, Any] | None, BeforeValidator(_parameters)]
 
 def _seconds(value: Any) -> Any:
     """Seconds, or with a unit: 90, "90s", "5m", "2h", "1d"."""
-    if value is None or isinstance(value, bool) or not isinstance(value, (int, str)):
-        return value
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, str)):
+        _no("Seconds, or a number with s, m, h or d, such as 5m.")
     found = re.fullmatch(r"(\d{1,9})\s*([smhd]?)", str(value).strip().lower())
     if isinstance(value, str) and not value.strip():
         return None

@@ -224,10 +224,10 @@ def known_of(
     if not facts.is_watched:
         return known
     since = max(at - DAY, facts.watched_at or at - DAY)
-    if since >= at:
+    if since > at:
         return known
-    down = down_of(raw, owner_id, agent_id, since, at) + ongoing(facts, since, at)
-    return replace(known, watched_ms=(at - since) // timedelta(milliseconds=1), down_ms=down)
+    down = down_of(raw, owner_id, agent_id, facts, since, at) + ongoing(facts, since, at)
+    return replace(known, watched_ms=max(1, (at - since) // timedelta(milliseconds=1)), down_ms=down)
 
 
 def _open_alerts(raw: Raw, owner_id: int, agent_id: str, at: datetime) -> tuple[int, int]:
@@ -242,9 +242,13 @@ def _open_alerts(raw: Raw, owner_id: int, agent_id: str, at: datetime) -> tuple[
     return counts.get("critical", 0), counts.get("warning", 0)
 
 
-def down_of(raw: Raw, owner_id: int, agent_id: str, since: datetime, until: datetime) -> int:
-    """How long (ms) it did not report that was to, in hours since then; what goes on still is not in it."""
+def down_of(
+    raw: Raw, owner_id: int, agent_id: str, facts: health.Facts, since: datetime, until: datetime
+) -> int:
+    """How long (ms) it did not report that was to, in whole hours since then; what goes on still is not in it."""
     first, last = clock.to_us(since) // HOUR_US, clock.to_us(until) // HOUR_US
+    if since == facts.watched_at:
+        first -= 1  # nothing was missed in this hour before
     statement = "SELECT SUM(downMs) FROM heartbeats WHERE userId=? AND agentId=? AND hour>? AND hour<=?"
     whole = int(raw.rows(statement, (owner_id, agent_id, first, last))[0][0] or 0)
     return min(whole, (until - since) // timedelta(milliseconds=1))
