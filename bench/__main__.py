@@ -1,13 +1,13 @@
-"""`python -m bench [ingest|pages|start|visit] [--spans N]`."""
+"""`python -m bench [ingest|heartbeats|pages|start|visit] [--spans N]`."""
 
 import argparse
 
-from bench import ingest, pages, start, visit
+from bench import heartbeats, ingest, pages, start, visit
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("what", nargs="?", choices=["all", "ingest", "pages", "start", "visit"], default="all")
+    parser.add_argument("what", nargs="?", choices=["all", "heartbeats", "ingest", "pages", "start", "visit"], default="all")
     parser.add_argument("--spans", type=int, help="how many spans to send (ingest), or the large number (pages)")
     parser.add_argument("--database", help="another database than a new SQLite file (ingest)")
     chosen = parser.parse_args()
@@ -17,6 +17,8 @@ def main() -> None:
         visit.main()
     if chosen.what in ("all", "ingest"):
         ingest.main(chosen.spans or 100_000, chosen.database)
+    if chosen.what in ("all", "heartbeats"):
+        heartbeats.main()
     if chosen.what in ("all", "pages"):
         pages.main(large=chosen.spans or 200_000)
 

@@ -267,6 +267,12 @@ class Judged:
     def condition(self) -> str:
         return self.now.word
 
+    @property
+    def seen_at(self) -> datetime | None:
+        """The newest sign of life by arrival."""
+        signs = (self.row.beat_at, self.row.last_progress_at)
+        return max((sign for sign in signs if sign is not None), default=None)
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self.row, name)
 

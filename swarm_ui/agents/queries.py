@@ -84,19 +84,27 @@ def _conditions(wanted: AgentFilter) -> list[Any]:
 
 @dataclass
 class Choices:
-    """What there is to filter by."""
+    """What there is to filter by, how many agents there are, and how many deleted ones."""
 
     services: list[tuple[str, str]]
     models: list[tuple[str, str]]
+    agents: int
+    deleted: int
 
 
 def choices() -> Choices:
-    statement = select(Agent.service_name, Agent.llm_model).where(here).distinct().limit(MOST_CHOICES)
-    found = list(db.session.execute(statement))
-    services = sorted({service for service, _model in found})
+    gone = case((Agent.deleted_at.is_not(None), 1), else_=0).label("gone")
+    columns = (Agent.service_name, Agent.llm_model, gone)
+    statement = select(*columns, func.count()).where(Agent.merged_into.is_(None))
+    found = list(db.session.execute(statement.group_by(*columns)))
+    there = [row for row in found if not row.gone]
+    services = sorted({row.service_name for row in there})[:MOST_CHOICES]
+    models = sorted({row.llm_model for row in there if row.llm_model})[:MOST_CHOICES]
     return Choices(
         [(service or NO_SERVICE, service or "without a service") for service in services],
-        [(model, model) for model in sorted({model for _service, model in found if model})],
+        [(model, model) for model in models],
+        sum(row[-1] for row in there),
+        sum(row[-1] for row in found if row.gone),
     )
 
 
@@ -149,12 +157,6 @@ def services(wanted: AgentFilter) -> list[Service]:
 def count(wanted: AgentFilter) -> int:
     return db.session.execute(
         select(func.count()).select_from(Agent).where(*_conditions(wanted))
-    ).scalar_one()
-
-
-def count_deleted() -> int:
-    return db.session.execute(
-        select(func.count()).select_from(Agent).where(Agent.deleted_at.is_not(None))
     ).scalar_one()
 
 

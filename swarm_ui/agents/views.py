@@ -63,14 +63,15 @@ def index():
 
 
 def _frame(wanted: queries.AgentFilter) -> dict[str, Any]:
+    choices = queries.choices()
     return {
         "wanted": wanted,
-        "total": queries.count(wanted),
-        "choices": queries.choices(),
+        "total": queries.count(wanted) if wanted.is_set else choices.agents,
+        "choices": choices,
         "types": TYPES,
         "conditions": CONDITIONS,
         "lengths": maintenance.LENGTHS,
-        "deleted": queries.count_deleted(),
+        "deleted": choices.deleted,
     }
 
 
