@@ -46,12 +46,13 @@ def last_day(agent_ids: Sequence[str]) -> dict[str, Strip]:
 def drawn(hours: Sequence[tuple[int, int, int]]) -> Strip:
     """(hour, runs, failed of them) of the hours with runs."""
     highest = max(runs for _, runs, _ in hours) or 1
-    base, some, most = [], [], []
+    bars: dict[str, list[str]] = {"base": [], "some": [], "most": []}
     total = failed = 0
     for hour, runs, broken in hours:
         total += runs
         failed += broken
         # The root: an hour with a tenth of the runs still shows.
         height = max(_LEAST, round(_HEIGHT * (runs / highest) ** 0.5))
-        (base if not broken else most if 2 * broken >= runs else some).append(_BARS[hour][height])
-    return Strip(total, failed, "".join(base), "".join(some), "".join(most))
+        kind = "base" if not broken else "most" if 2 * broken >= runs else "some"
+        bars[kind].append(_BARS[hour][height])
+    return Strip(total, failed, *("".join(found) for found in bars.values()))

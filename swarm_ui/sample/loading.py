@@ -30,6 +30,8 @@ SERVICE = "atlas"
 DEPLOYED = timedelta(days=3)
 # Spans a portion: small ones keep the times of single runs apart, large ones are quicker.
 FEW, MANY = 400, 2_000
+# Of this time the changes of condition are told.
+WATCHED = timedelta(hours=12)
 # Younger alerts than this are still open; the older ones were resolved by somebody.
 LOOKED_AT = timedelta(hours=4)
 
@@ -148,6 +150,8 @@ class _Loader:
             self.done.spans += len(spans)
         with clock.at(at):
             done = self.projector.take(self.owner_id, [arrival.run.trace_id for arrival in portion])
+            if at > self.now - WATCHED:
+                summaries.refresh(self.engine, done.agents, set())
         self.agents |= done.agents
         self.workflows |= done.workflows
         self.done.runs += len(portion)
