@@ -1,15 +1,14 @@
-"""`python -m bench [ingest|pages|start|visit|whoandwhen] [--spans N]`."""
+"""`python -m bench [ingest|heartbeats|pages|start|visit|whoandwhen] [--spans N]`."""
 
 import argparse
 
-from bench import ingest, pages, start, visit, whoandwhen
+from bench import heartbeats, ingest, pages, start, visit, whoandwhen
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument(
-        "what", nargs="?", choices=["all", "ingest", "pages", "start", "visit", "whoandwhen"], default="all"
-    )
+    kinds = ["all", "heartbeats", "ingest", "pages", "start", "visit", "whoandwhen"]
+    parser.add_argument("what", nargs="?", choices=kinds, default="all")
     parser.add_argument(
         "--spans", type=int, help="how many spans to send (ingest), or the large number (pages)"
     )
@@ -22,6 +21,8 @@ def main() -> None:
         visit.main()
     if chosen.what in ("all", "ingest"):
         ingest.main(chosen.spans or 100_000, chosen.database)
+    if chosen.what in ("all", "heartbeats"):
+        heartbeats.main()
     if chosen.what in ("all", "pages"):
         pages.main(large=chosen.spans or 200_000)
     if chosen.what == "whoandwhen":

@@ -27,7 +27,9 @@ def floor(requests: int = 40) -> dict[str, float]:
         connection = sqlite3.connect(Path(folder) / "floor.db", isolation_level=None)
         for pragma in ("journal_mode=WAL", "synchronous=FULL"):
             connection.execute(f"PRAGMA {pragma}")
-        connection.execute("CREATE TABLE spans (id INTEGER PRIMARY KEY, trace TEXT, span TEXT, body BLOB, UNIQUE (trace, span))")
+        connection.execute(
+            "CREATE TABLE spans (id INTEGER PRIMARY KEY, trace TEXT, span TEXT, body BLOB, UNIQUE (trace, span))"
+        )
         begun = time.process_time()
         for request in range(requests):
             connection.execute("BEGIN IMMEDIATE")

@@ -39,7 +39,11 @@ class Load:
 
     def _send(self) -> None:
         connection = self.server.connect()
-        headers = {"Content-Type": "application/x-protobuf", "Content-Encoding": "gzip", "x-api-key": self.key}
+        headers = {
+            "Content-Type": "application/x-protobuf",
+            "Content-Encoding": "gzip",
+            "x-api-key": self.key,
+        }
         while True:
             with self._lock:
                 body = next(self._bodies, None)
@@ -85,7 +89,9 @@ class Visible:
             connection.getresponse().read()
             begun = time.perf_counter()
             while time.perf_counter() - begun < 30:
-                connection.request("GET", f"/api/v1/tasks?traceId={trace_id}", headers={"x-api-key": self.key})
+                connection.request(
+                    "GET", f"/api/v1/tasks?traceId={trace_id}", headers={"x-api-key": self.key}
+                )
                 if json.loads(connection.getresponse().read())["items"]:
                     self.seconds.append(time.perf_counter() - begun)
                     break
@@ -136,7 +142,9 @@ def _settle(server: Server, limit: float = 120) -> float:
 def main(spans: int = 100_000, database: str | None = None) -> None:
     requests = max(1, spans // A_REQUEST)
     reference = floor()
-    print(f"floor: walk {reference['walk']:.1f} + insert {reference['insert']:.1f} = {reference['floor']:.1f} µs of CPU a span")
+    print(
+        f"floor: walk {reference['walk']:.1f} + insert {reference['insert']:.1f} = {reference['floor']:.1f} µs of CPU a span"
+    )
     bodies = list(Traffic(1).bodies(requests))
     with Server(database=database) as server:
         key, cookie = server.key(), server.cookie()
@@ -148,9 +156,15 @@ def main(spans: int = 100_000, database: str | None = None) -> None:
         took = load.run()
         behind = _settle(server)
         cpu = (server.cpu() - before) / sent * 1e6
-        print(f"append + project: {cpu:.1f} µs of CPU a span in all processes, {cpu / reference['floor']:.1f} × the floor")
-        print(f"rate: {sent / took:,.0f} spans/s over 4 connections, {sent / (took + behind):,.0f} with the projection finished")
-        print(f"request: median {statistics.median(load.seconds) * 1000:.0f} ms, p95 {percentile(load.seconds, 0.95) * 1000:.0f} ms, {load.refused} told to come back")
+        print(
+            f"append + project: {cpu:.1f} µs of CPU a span in all processes, {cpu / reference['floor']:.1f} × the floor"
+        )
+        print(
+            f"rate: {sent / took:,.0f} spans/s over 4 connections, {sent / (took + behind):,.0f} with the projection finished"
+        )
+        print(
+            f"request: median {statistics.median(load.seconds) * 1000:.0f} ms, p95 {percentile(load.seconds, 0.95) * 1000:.0f} ms, {load.refused} told to come back"
+        )
         if not database:
             print(f"disk: {(server.disk() - size) / sent:,.0f} bytes a span")
         alone = sent / (took + behind)
@@ -159,11 +173,15 @@ def main(spans: int = 100_000, database: str | None = None) -> None:
             took = load.run()
             behind = _settle(server)
         beside = sent / (took + behind)
-        print(f"beside readers and searches: {beside / alone:.0%} of that rate, their p95 {percentile(readers.seconds, 0.95) * 1000:.0f} ms")
+        print(
+            f"beside readers and searches: {beside / alone:.0%} of that rate, their p95 {percentile(readers.seconds, 0.95) * 1000:.0f} ms"
+        )
         paced = list(Traffic(4).bodies(requests // 2))
         with Visible(server, key) as visible:
             _paced(server, key, paced, spans_a_second=5_000)
-        print(f"visible at 5,000 spans/s: p50 {statistics.median(visible.seconds):.2f} s, max {max(visible.seconds):.2f} s of {len(visible.seconds)}")
+        print(
+            f"visible at 5,000 spans/s: p50 {statistics.median(visible.seconds):.2f} s, max {max(visible.seconds):.2f} s of {len(visible.seconds)}"
+        )
         print(f"memory after it all: {server.pss():.0f} MB (proportional set size of all processes)")
 
 
@@ -177,7 +195,9 @@ def _paced(server: Server, key: str, bodies: list[bytes], spans_a_second: int) -
             time.sleep(max(0.0, begun + number * every - time.perf_counter()))
             Load(server, key, [body], 1).run()
 
-    threads = [threading.Thread(target=send, args=(mine, index * every / 4)) for index, mine in enumerate(portions)]
+    threads = [
+        threading.Thread(target=send, args=(mine, index * every / 4)) for index, mine in enumerate(portions)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

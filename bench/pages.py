@@ -29,7 +29,9 @@ def main(small: int = 10_000, large: int = 200_000) -> None:
             for name, path in (_paths(server, key) | long_runs).items():
                 cpu, rate = _measure(server, path, {"Cookie": cookie}, 20 if "5,000" in name else 300)
                 figures.setdefault(name, []).append(cpu)
-                print(f"  {name:<28} {cpu * 1000:6.2f} ms of CPU, {rate:5.0f} requests/s, {cpu / base:5.1f} × /-/healthy")
+                print(
+                    f"  {name:<28} {cpu * 1000:6.2f} ms of CPU, {rate:5.0f} requests/s, {cpu / base:5.1f} × /-/healthy"
+                )
         print("\nlarge against small:")
         for name, (few, many) in figures.items():
             print(f"  {name:<28} {many / few:.2f}")

@@ -28,7 +28,11 @@ class Server:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        self.environ = os.environ | {"DATA_DIR": str(self.data_dir), "PORT": str(self.port), "LOG_LEVEL": "warning"}
+        self.environ = os.environ | {
+            "DATA_DIR": str(self.data_dir),
+            "PORT": str(self.port),
+            "LOG_LEVEL": "warning",
+        }
         if database:
             self.environ["DATABASE_URL"] = database
 
@@ -45,7 +49,13 @@ class Server:
         """Seconds until the first answer."""
         begun = time.perf_counter()
         self.log = open(self.data_dir / "bench.log", "ab")  # noqa: SIM115
-        self.process = subprocess.Popen([sys.executable, "-m", "swarm_ui.serve"], cwd=ROOT, env=self.environ, stdout=self.log, stderr=self.log)
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "swarm_ui.serve"],
+            cwd=ROOT,
+            env=self.environ,
+            stdout=self.log,
+            stderr=self.log,
+        )
         while time.perf_counter() - begun < 60:
             try:
                 with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/-/healthy", timeout=1):
@@ -61,10 +71,21 @@ class Server:
 
     def flask(self, *arguments: str) -> str:
         command = [sys.executable, "-m", "flask", *arguments]
-        return subprocess.run(command, cwd=ROOT, env=self.environ, check=True, capture_output=True, text=True).stdout.strip()
+        return subprocess.run(
+            command, cwd=ROOT, env=self.environ, check=True, capture_output=True, text=True
+        ).stdout.strip()
 
     def key(self) -> str:
-        return self.flask("token", "create", "--email", "bench@example.org", "--name", "bench", "--scopes", "ingest,read,write")
+        return self.flask(
+            "token",
+            "create",
+            "--email",
+            "bench@example.org",
+            "--name",
+            "bench",
+            "--scopes",
+            "ingest,read,write",
+        )
 
     def cookie(self) -> str:
         """A signed-in person's Cookie header."""

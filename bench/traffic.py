@@ -26,7 +26,9 @@ def _text(rng: random.Random, words: int) -> str:
 class Traffic:
     """`request()` gives a body with traces that nobody has sent before; `fail` is the share of runs that fail."""
 
-    def __init__(self, seed: int, *, service: str = "bench-swarm", agents: int = 3, fail: float = 0.04) -> None:
+    def __init__(
+        self, seed: int, *, service: str = "bench-swarm", agents: int = 3, fail: float = 0.04
+    ) -> None:
         self.rng = random.Random(seed)
         self.service = service
         self.fail = fail
@@ -35,7 +37,11 @@ class Traffic:
     def request(self, traces: int = TRACES, at_ns: int | None = None) -> ExportTraceServiceRequest:
         message = ExportTraceServiceRequest()
         group = message.resource_spans.add()
-        for key, value in (("service.name", self.service), ("telemetry.sdk.language", "python"), ("telemetry.sdk.version", "1.45.2")):
+        for key, value in (
+            ("service.name", self.service),
+            ("telemetry.sdk.language", "python"),
+            ("telemetry.sdk.version", "1.45.2"),
+        ):
             pair = group.resource.attributes.add()
             pair.key, pair.value.string_value = key, value
         scoped = group.scope_spans.add()
@@ -67,7 +73,17 @@ class Traffic:
         names = [f"{name}{swarm or ''}" for name in ("triage", "research", "billing")]
         failing = rng.random() < self.fail
         start = end_ns - 9_000_000_000
-        root = self._span(spans, trace_id, b"", "invoke_workflow support", start, 8.5, {"gen_ai.operation.name": "invoke_workflow", "gen_ai.workflow.name": f"support{swarm or ''}"}, error=failing, words=90)
+        root = self._span(
+            spans,
+            trace_id,
+            b"",
+            "invoke_workflow support",
+            start,
+            8.5,
+            {"gen_ai.operation.name": "invoke_workflow", "gen_ai.workflow.name": f"support{swarm or ''}"},
+            error=failing,
+            words=90,
+        )
         lead = self._agent(spans, trace_id, root, names[0], start, 8.4, failing)
         self._llm(spans, trace_id, lead, names[0], start + 10_000_000, 1.2)
         for place, (name, tool) in enumerate(((names[1], "search_kb"), (names[2], "compute_refund"))):
@@ -82,7 +98,21 @@ class Traffic:
         self._llm(spans, trace_id, lead, names[0], start + 7_700_000_000, 0.7)
 
     def _agent(self, spans, trace_id, parent, name, at, seconds, failed):
-        return self._span(spans, trace_id, parent, f"invoke_agent {name}", at, seconds, {"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": name, "gen_ai.conversation.id": trace_id.hex()[:12]}, error=failed, words=110)
+        return self._span(
+            spans,
+            trace_id,
+            parent,
+            f"invoke_agent {name}",
+            at,
+            seconds,
+            {
+                "gen_ai.operation.name": "invoke_agent",
+                "gen_ai.agent.name": name,
+                "gen_ai.conversation.id": trace_id.hex()[:12],
+            },
+            error=failed,
+            words=110,
+        )
 
     def _tool(self, spans, trace_id, parent, agent, tool, at, seconds, error=False):
         rng = self.rng
@@ -91,7 +121,9 @@ class Traffic:
             "gen_ai.tool.call.id": f"call_{rng.getrandbits(64):016x}", "gen_ai.tool.type": "function",
             "gen_ai.tool.call.arguments": '{"query": "' + _text(rng, 12) + '"}', "gen_ai.tool.call.result": _text(rng, 110),
         }  # fmt: skip
-        return self._span(spans, trace_id, parent, f"execute_tool {tool}", at, seconds, attributes, error=error)
+        return self._span(
+            spans, trace_id, parent, f"execute_tool {tool}", at, seconds, attributes, error=error
+        )
 
     def _llm(self, spans, trace_id, parent, agent, at, seconds, error=False):
         rng = self.rng
@@ -115,7 +147,10 @@ class Traffic:
         span.name, span.kind = name, 1
         span.start_time_unix_nano, span.end_time_unix_nano = at, at + int(seconds * 1e9)
         if words:
-            attributes = attributes | {"input.value": _text(self.rng, words), "output.value": _text(self.rng, words)}
+            attributes = attributes | {
+                "input.value": _text(self.rng, words),
+                "output.value": _text(self.rng, words),
+            }
         for key, value in attributes.items():
             pair = span.attributes.add()
             pair.key = key
@@ -129,7 +164,10 @@ class Traffic:
             span.status.code, span.status.message = 2, "the model server answered 500"
             event = span.events.add()
             event.name, event.time_unix_nano = "exception", span.end_time_unix_nano
-            for key, value in (("exception.type", "openai.InternalServerError"), ("exception.message", "the model server answered 500")):
+            for key, value in (
+                ("exception.type", "openai.InternalServerError"),
+                ("exception.message", "the model server answered 500"),
+            ):
                 pair = event.attributes.add()
                 pair.key, pair.value.string_value = key, value
         return span.span_id

@@ -21,7 +21,10 @@ def main() -> None:
         key, cookie = server.key(), server.cookie()
         Load(server, key, list(Traffic(5).bodies(8))).run()
         _settle(server)
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"])
+        browser = playwright.chromium.launch(
+            executable_path=chromium,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
         name, _, value = cookie.partition("=")
         for path in PAGES:
             context = browser.new_context()
@@ -31,11 +34,15 @@ def main() -> None:
             client.send("Network.enable")
             sizes: list[float] = []
             hosts: set[str] = set()
-            client.on("Network.loadingFinished", lambda event, sizes=sizes: sizes.append(event["encodedDataLength"]))
+            client.on(
+                "Network.loadingFinished", lambda event, sizes=sizes: sizes.append(event["encodedDataLength"])
+            )
             page.on("request", lambda request, hosts=hosts: hosts.add(request.url.split("/")[2]))
             page.goto(f"http://127.0.0.1:{server.port}{path}", wait_until="load")
             painted = page.evaluate(PAINTED)
             page.wait_for_timeout(300)
-            print(f"{path:<12} {sum(sizes) / 1024:5.1f} KB in {len(sizes)} requests to {len(hosts)} host, on the screen after {painted:.0f} ms")
+            print(
+                f"{path:<12} {sum(sizes) / 1024:5.1f} KB in {len(sizes)} requests to {len(hosts)} host, on the screen after {painted:.0f} ms"
+            )
             context.close()
         browser.close()

@@ -99,6 +99,7 @@ def _add_features(app: Flask) -> None:
     from swarm_ui.members import views as members
     from swarm_ui.metrics import views as metrics
     from swarm_ui.overview import views as overview
+    from swarm_ui.pings import views as pings
     from swarm_ui.settings import views as settings
     from swarm_ui.space import views as space
     from swarm_ui.spaces import views as spaces
@@ -108,7 +109,7 @@ def _add_features(app: Flask) -> None:
 
     pages = (overview, agents, tasks, comparison, conversations, workflows, alerts, metrics)
     people = (accounts, sign_in, spaces, settings, members, integrations, space, trail, admin)
-    for feature in (*pages, *people, api, sending, ingest, ops):
+    for feature in (*pages, *people, api, sending, ingest, pings, ops):
         app.register_blueprint(feature.bp)
     cli.init_app(app)
 

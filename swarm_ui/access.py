@@ -64,6 +64,28 @@ def by_key(*scopes: str) -> Callable[[V], V]:
     return mark
 
 
+def also_by_key(*scopes: str) -> Callable[[V], V]:
+    """Keys with one of these scopes may do this too. The view writes in a transaction of its own: the request's session must hold no lock."""
+
+    def mark(view: V) -> V:
+        view.other_scopes = scopes  # type: ignore[attr-defined]
+        view.writes_itself = True  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+def by_key_in_path(scope: str) -> Callable[[V], V]:
+    """The same where the address itself holds the key, as `<ping_key>`. Addresses end up in histories and logs, so that key may do nothing else."""
+
+    def mark(view: V) -> V:
+        view.key_scope = (scope,)  # type: ignore[attr-defined]
+        view.key_in_path = True  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
 def needs(role: str) -> Callable[[V], V]:
     """Open to people with this role in the space, or a higher one."""
     assert role in ROLES
@@ -129,14 +151,15 @@ def _wall() -> Response | None:
             _check_origin()
             _begin_writing()
         return None
-    if not all(str(value).isascii() for value in (request.view_args or {}).values()):
+    in_path = getattr(view, "key_in_path", False)
+    if not in_path and not all(str(value).isascii() for value in (request.view_args or {}).values()):
         raise Refused(
             404, "There is nothing here, or it is not yours to see."
         )  # MySQL cannot compare it with an id
     speaks_json = request.path.startswith("/api/")
     if scopes or (speaks_json and presented_key()):
-        _enter_by_key(scopes or ("write" if changes else "read",), view)
-        if changes and scopes is None:
+        _enter_by_key(scopes or ("write" if changes else "read", *getattr(view, "other_scopes", ())), view)
+        if changes and scopes is None and not getattr(view, "writes_itself", False):
             _begin_writing()
         return None
     if not current_user.is_authenticated:
@@ -158,7 +181,10 @@ def _wall() -> Response | None:
     if changes:
         if not any(getattr(view, mark, False) for mark in ("personal", "administration", "while_worked_on")):
             refuse_work(current_user.space_work)
-        _begin_writing()
+        if getattr(view, "writes_itself", False):
+            db.session.rollback()
+        else:
+            _begin_writing()
     bind_owner(db.session, g.owner_id)
     return None
 
@@ -202,7 +228,8 @@ def _begin_writing() -> None:
 
 
 def _enter_by_key(scopes: tuple[str, ...], view: Callable[..., Any]) -> None:
-    presented = presented_key()
+    in_path = getattr(view, "key_in_path", False)
+    presented = (request.view_args or {}).get("ping_key") if in_path else presented_key()
     if not presented:
         raise Refused(401, "Send an API key as `Authorization: Bearer KEY` or `x-api-key: KEY`.")
     holder = _find_key(presented)
@@ -211,11 +238,17 @@ def _enter_by_key(scopes: tuple[str, ...], view: Callable[..., Any]) -> None:
     scope = next((scope for scope in scopes if scope in holder.scopes), None)
     if scope is None:
         raise Refused(403, f"This API key has no scope '{scopes[0]}'.")
-    if "ingest" not in scopes and not ranks(
+    if in_path and holder.scopes != {scope}:
+        raise Refused(
+            403,
+            f"A key in an address may have the scope '{scope}' and no other: addresses are written into logs.",
+        )
+    sends_data = not {"ingest", "ping"}.isdisjoint(scopes)
+    if not sends_data and not ranks(
         KEY_ROLE, getattr(view, "needs", ROLES[0] if scope != "write" else ROLES[-1])
     ):
         raise Refused(403, "No API key may do this: it takes the owner of the space, in a browser.")
-    if "ingest" in scopes or request.method not in SAFE_METHODS:
+    if sends_data or request.method not in SAFE_METHODS:
         refuse_work(holder.space_work)
     g.key = holder
     g.actor = Actor(holder.creator_id, holder.name or "API key", "api", holder.key_id)

@@ -43,6 +43,7 @@ class Settings:
     s3_endpoint_url: str | None
     trusted_proxies: int
     run_timeout: int
+    heartbeat_registers: bool
     log_level: str
     log_format: str
     web_processes: int
@@ -81,6 +82,13 @@ class Settings:
 
 
 # Readers: text in, value out, BadValue otherwise.
+
+
+def _switch(text: str) -> bool:
+    word = text.lower()
+    if word not in ("on", "off"):
+        raise BadValue("is neither of: on, off")
+    return word == "on"
 
 
 def _host(text: str) -> str:
@@ -246,6 +254,13 @@ SETTINGS: tuple[Setting, ...] = (
         "A run that has not ended is timed out when nothing of it has arrived for this long: seconds, or `90s`, `30m`, `2h`.",
         _seconds,
         30 * MINUTE,
+    ),
+    Setting(
+        "HEARTBEAT_REGISTERS",
+        "on",
+        "Whether an unknown agent that reports to `/ping/KEY/NAME` is registered: `on` or `off`.",
+        _switch,
+        True,
     ),
     Setting(
         "LOG_LEVEL",

@@ -90,7 +90,7 @@ def _shaped(status: int, message: str, fields: dict[str, str] | None = None) -> 
     path = request.path
     if path.startswith("/v1/"):
         return rpc_status(status, message)
-    if path.startswith(("/api/", "/-/")):
+    if path.startswith(("/api/", "/-/", "/ping/")):
         body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": message}
         if fields:
             body["errors"] = fields

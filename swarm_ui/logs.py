@@ -30,6 +30,8 @@ _SECRETS = (
         rf"\1\2{HIDDEN}",
     ),
     (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"), rf"\1 {HIDDEN}"),
+    # The key in the address of a heartbeat, however it is misspelt.
+    (re.compile(r"(?i)(/ping/)[^/?\s\"'\\]+"), rf"\1{HIDDEN}"),
     # Sign-in links and answers of identity providers: /login/TOKEN, ?token=…, &code=…
     (re.compile(r"(?i)(/login/)[A-Za-z0-9_-]{16,}"), rf"\1{HIDDEN}"),
     (re.compile(r"(?i)([?&](?:token|code|state|key|secret|password)=)[^&\s\"'\\#]+"), rf"\1{HIDDEN}"),

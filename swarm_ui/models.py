@@ -9,7 +9,14 @@ from swarm_ui.accounts.models import (
     SpaceVersion,
     User,
 )
-from swarm_ui.agents.models import Agent, AgentConfiguration, AgentRevision
+from swarm_ui.agents.models import (
+    Agent,
+    AgentConfiguration,
+    AgentHour,
+    AgentRevision,
+    Heartbeats,
+    StatusFlip,
+)
 from swarm_ui.alerts.models import Alert
 from swarm_ui.audit import AuditEvent
 from swarm_ui.changes.models import ChangeMarker
@@ -32,6 +39,7 @@ from swarm_ui.workflows.models import Workflow, WorkflowTemplate
 __all__ = [
     "Agent",
     "AgentConfiguration",
+    "AgentHour",
     "AgentRevision",
     "Alert",
     "ApiKey",
@@ -42,6 +50,7 @@ __all__ = [
     "ExecutionHistory",
     "ExecutionLog",
     "FailedAttempts",
+    "Heartbeats",
     "Integration",
     "LlmProvider",
     "LogRecord",
@@ -55,6 +64,7 @@ __all__ = [
     "SpaceVersion",
     "SpaceWork",
     "Span",
+    "StatusFlip",
     "Task",
     "TaskAgent",
     "TaskTrace",

@@ -154,6 +154,16 @@ def _agent(scene: Scene, url: str, data: dict[str, Any] | None = None, **fields:
     return Ask(url.format(agent.id), subject=agent.id, **body)
 
 
+def _bulk(scene: Scene) -> Ask:
+    agent = make.agent(scene.owner)
+    return Ask("/agents/maintenance", {"do": "begin", "seconds": "3600", "agent": agent.id}, subject=agent.id)
+
+
+def _merge(scene: Scene) -> Ask:
+    agent, into = make.agent(scene.owner), make.agent(scene.owner)
+    return Ask(f"/agents/{agent.id}/merge", {"into": into.id}, subject=agent.id)
+
+
 def _edited_agent(scene: Scene, url: str, data: dict[str, Any] | None = None) -> Ask:
     """One whose first revision had another description."""
     agent = make.agent(scene.owner, description="now")
@@ -204,6 +214,29 @@ CHANGES: dict[tuple[str, str], Change] = {
     ),
     ("POST", "/agents/<agent_id>/revisions/<int:number>/restore"): Change(
         "editor", "agent.restore_revision", lambda scene: _edited_agent(scene, "/agents/{}/revisions/1/restore")
+    ),
+    ("POST", "/agents/<agent_id>/maintenance"): Change(
+        "operator", "agent.maintenance",
+        lambda scene: _agent(scene, "/agents/{}/maintenance", {"seconds": "3600", "reason": "new keys"}),
+        [{"seconds": "1"}, {"until": "yesterday"}, {"until": "2001-01-01"}, {"reason": "x" * 501}],
+    ),
+    ("POST", "/agents/<agent_id>/maintenance/end"): Change(
+        "operator", "agent.end_maintenance",
+        lambda scene: _agent(scene, "/agents/{}/maintenance/end", maintenance_since=clock.now()),
+    ),
+    ("POST", "/agents/maintenance"): Change("operator", "agent.maintenance", _bulk, [{}, {"do": "begin", "seconds": "1"}]),
+    ("POST", "/agents/<agent_id>/merge"): Change("editor", "agent.merge", _merge, [{}]),
+    ("POST", "/agents/<agent_id>/unmerge"): Change(
+        "editor", "agent.unmerge",
+        lambda scene: _agent(scene, "/agents/{}/unmerge", merged_into=make.agent(scene.owner).id),
+    ),
+    ("POST", "/api/v1/agents/<agent_id>/maintenance"): Change(
+        "operator", "agent.maintenance", lambda scene: _agent(scene, "/api/v1/agents/{}/maintenance", {"reason": "new keys"}),
+        [{"seconds": 1}, {"until": "yesterday"}, {"unheard": 1}, [1]],
+    ),
+    ("DELETE", "/api/v1/agents/<agent_id>/maintenance"): Change(
+        "operator", "agent.end_maintenance",
+        lambda scene: _agent(scene, "/api/v1/agents/{}/maintenance", {}, maintenance_since=clock.now()),
     ),
     ("POST", "/api/v1/agents"): Change(
         "editor", "agent.create", lambda scene: Ask("/api/v1/agents", json={"name": _name()}, subject=NEW),
@@ -295,6 +328,8 @@ EXEMPT = {
     ("POST", "/api/v1/tasks/<task_id>/logs"): "data, not configuration; a key's, never a person's",
     ("POST", "/api/v1/tasks/<task_id>/metrics"): "data, not configuration; a key's, never a person's",
     ("POST", "/api/v1/tasks/<task_id>/spans"): "data, not configuration; a key's, never a person's",
+    ("POST", "/ping/<ping_key>/<name>"): "a sign of life; data, not configuration",
+    ("POST", "/api/v1/agents/<agent_id>/heartbeat"): "a sign of life; data, not configuration",
     ("POST", "/login/<provider>/begin"): "leads to a provider; what comes of it is written down when it has answered",
     ("POST", "/login/<provider>/connect"): "leads to a provider; what comes of it is written down when it has answered",
     ("POST", "/theme"): "a cookie of this browser, for strangers too; nothing of it is stored",

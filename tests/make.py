@@ -7,7 +7,7 @@ from swarm_ui import clock, ids
 from swarm_ui.accounts import sessions
 from swarm_ui.accounts.models import ApiKey, BrowserSession, Membership, User
 from swarm_ui.agents import editing
-from swarm_ui.agents.models import Agent, AgentRevision
+from swarm_ui.agents.models import Agent, AgentHour, AgentRevision
 from swarm_ui.alerts.models import Alert
 from swarm_ui.audit import AuditEvent
 from swarm_ui.changes.models import ChangeMarker
@@ -59,7 +59,13 @@ def browser_session(person, owner, **fields) -> str:
 
 def event(owner, **fields) -> AuditEvent:
     number = next(_count)
-    fields = {"actor_id": owner.id, "actor": owner.name, "via": "page", "action": "key.create", "subject": f"key {number}"} | fields
+    fields = {
+        "actor_id": owner.id,
+        "actor": owner.name,
+        "via": "page",
+        "action": "key.create",
+        "subject": f"key {number}",
+    } | fields
     return _add(AuditEvent(id=_id(), user_id=owner.id, **fields))
 
 
@@ -69,7 +75,12 @@ def membership(owner, member, role="viewer") -> Membership:
 
 def agent(owner, **fields) -> Agent:
     number = next(_count)
-    fields = {"name": f"agent-{number}", "service_name": "demo", "origin": "discovered", "type": "reasoning"} | fields
+    fields = {
+        "name": f"agent-{number}",
+        "service_name": "demo",
+        "origin": "discovered",
+        "type": "reasoning",
+    } | fields
     return _add(Agent(id=_id(), user_id=owner.id, **fields))
 
 
@@ -80,7 +91,11 @@ def agent_revision(owner, agent, number=1, **fields) -> AgentRevision:
     with db.engine.begin() as connection:
         table = db.metadata.tables["swarm_agents"]
         connection.execute(table.update().where(table.c.id == agent.id).values(revision=number))
-    return _add(AgentRevision(id=_id(), user_id=owner.id, agent_id=agent.id, number=number, snapshot=snapshot, **fields))
+    return _add(
+        AgentRevision(
+            id=_id(), user_id=owner.id, agent_id=agent.id, number=number, snapshot=snapshot, **fields
+        )
+    )
 
 
 def workflow(owner, **fields) -> Workflow:
@@ -108,11 +123,40 @@ def task(owner, *, agents=(), **fields) -> Task:
         failed = int(row.status == "failed")
         _add(
             TaskAgent(
-                user_id=owner.id, task_id=row.id, agent_id=member.id, at=row.started_at, executions=1, failures=failed,
-                last_at=row.completed_at or row.started_at, execution_time=1000, tools=[],
+                user_id=owner.id,
+                task_id=row.id,
+                agent_id=member.id,
+                at=row.started_at,
+                executions=1,
+                failures=failed,
+                last_at=row.completed_at or row.started_at,
+                execution_time=1000,
+                tools=[],
+                broke=int(failed and row.failed_agent_id == member.id),
             )
         )
+        agent_hour(owner, member, row)
     return row
+
+
+def agent_hour(owner, agent, task) -> None:
+    """Adds one run to the agent's hour."""
+    hour = clock.to_us(task.started_at) // 3_600_000_000
+    key = {"user_id": owner.id, "agent_id": agent.id, "hour": hour}
+    failed = int(task.status == "failed")
+    broken = int(failed and task.failed_agent_id == agent.id)
+    table = db.metadata.tables["agent_hours"].c
+    added = {
+        table.runs: table.runs + 1, table.broken: table.broken + broken, table.executions: table.executions + 1,
+        table.failures: table.failures + failed, table.executionTime: table.executionTime + 1000,
+    }  # fmt: skip
+    same = (table.userId == owner.id, table.agentId == agent.id, table.hour == hour)
+    with db.engine.begin() as connection:
+        changed = connection.execute(
+            db.metadata.tables["agent_hours"].update().where(*same).values(added)
+        ).rowcount
+    if not changed:
+        _add(AgentHour(**key, runs=1, broken=broken, executions=1, failures=failed, execution_time=1000))
 
 
 def span(owner, task, **fields) -> Span:
@@ -131,7 +175,12 @@ def message(owner, task, sender, recipient, **fields) -> Message:
     fields = {"message_type": "request", "content": {"text": "please"}, "at": task.started_at} | fields
     return _add(
         Message(
-            id=_id(), user_id=owner.id, task_id=task.id, sender_id=sender.id, recipient_id=recipient and recipient.id, **fields
+            id=_id(),
+            user_id=owner.id,
+            task_id=task.id,
+            sender_id=sender.id,
+            recipient_id=recipient and recipient.id,
+            **fields,
         )
     )
 
@@ -148,12 +197,18 @@ def metric(owner, task, agent=None, **fields) -> Metric:
 
 def history(owner, task, **fields) -> ExecutionHistory:
     fields = {"status": "completed", "input": {"text": "question"}, "output": {"text": "answer"}} | fields
-    return _add(ExecutionHistory(id=_id(), user_id=owner.id, task_id=task.id, workflow_id=task.workflow_id, **fields))
+    return _add(
+        ExecutionHistory(id=_id(), user_id=owner.id, task_id=task.id, workflow_id=task.workflow_id, **fields)
+    )
 
 
 def alert(owner, **fields) -> Alert:
     number = next(_count)
-    fields = {"alert_type": "agent_failure", "severity": "critical", "title": f"agent {number} failed"} | fields
+    fields = {
+        "alert_type": "agent_failure",
+        "severity": "critical",
+        "title": f"agent {number} failed",
+    } | fields
     return _add(Alert(id=_id(), user_id=owner.id, **fields))
 
 
@@ -170,7 +225,12 @@ def integration(owner, **fields) -> Integration:
 
 def api_key(owner, **fields) -> ApiKey:
     number = next(_count)
-    fields = {"name": f"key {number}", "hash": f"{number:064x}", "prefix": "swk_test", "scopes": ["ingest"]} | fields
+    fields = {
+        "name": f"key {number}",
+        "hash": f"{number:064x}",
+        "prefix": "swk_test",
+        "scopes": ["ingest"],
+    } | fields
     return _add(ApiKey(id=_id(), user_id=owner.id, creator_id=owner.id, **fields))
 
 

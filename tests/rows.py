@@ -10,6 +10,7 @@ PLACES = {
     "spans": frozenset({"id", "payload"}),
     "metric_points": frozenset({"id"}),
     "log_records": frozenset({"id"}),
+    "status_flips": frozenset({"id"}),
 }
 DERIVED = (
     "swarm_agents", "workflows", "tasks", "task_traces", "task_agents", "messages", "execution_logs", "metrics", "execution_history",

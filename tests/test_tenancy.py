@@ -15,6 +15,7 @@ from sqlalchemy import select
 from swarm_ui.accounts import sessions
 from swarm_ui.extensions import db
 from swarm_ui.tenancy import Owned
+from tests import make
 
 SOURCE = Path(__file__).resolve().parent.parent / "swarm_ui"
 KEY = "swk_" + "k" * 40
@@ -27,7 +28,8 @@ NO_ROW = {
     "token": "a sign-in link is a secret that whoever holds it may use",
     "provider": "a way to sign in, the same for everybody",
     "filename": "styles and scripts are everybody's",
-    "name": "styles and scripts are everybody's",
+    "name": "styles and scripts are everybody's, and the name in a heartbeat is looked for among those of the key's owner",
+    "ping_key": "a key is a secret that whoever holds it may use",
 }
 # Open to strangers, each for a reason.
 PUBLIC = {
@@ -157,8 +159,14 @@ def send(client, method: str, url: str, key: str | None = None):
     body: dict[str, dict[str, object]] = {}
     if method in SAFE:
         pass
+    elif url.startswith("/api/") and url.endswith("/maintenance"):
+        body = {"json": {"seconds": 3600}}
     elif url.startswith("/api/"):
         body = {"json": {"resolved": True} if "/alerts/" in url else {"name": "another name"}}
+    elif url.startswith("/agents/") and url.endswith("/merge"):
+        body = {"data": {"into": make.found("swarm_agents", name="zanzibar-planner").id}}
+    elif url.startswith("/agents/") and url.endswith("/maintenance"):
+        body = {"data": {"do": "begin"} if url == "/agents/maintenance" else {"seconds": "3600"}}
     elif url.startswith("/agents/") and url.endswith("/edit"):
         body = {"data": {"name": "another name", "serviceName": "demo", "revision": "1"}}
     else:
@@ -171,7 +179,7 @@ def as_it_was(agent_id: str) -> None:
     with db.engine.begin() as connection:
         table, kept = db.metadata.tables["swarm_agents"], db.metadata.tables["agent_revisions"]
         connection.execute(kept.delete().where(kept.c.agentId == agent_id, kept.c.number > 1))
-        connection.execute(table.update().where(table.c.id == agent_id).values(deletedAt=None, revision=1))
+        connection.execute(table.update().where(table.c.id == agent_id).values(deletedAt=None, revision=1, mergedInto=None))
 
 
 def all_rows() -> dict[str, list]:

@@ -13,8 +13,9 @@ from sqlalchemy.exc import IntegrityError
 
 from swarm_ui import clock, ids
 from swarm_ui.accounts.models import User
-from swarm_ui.agents import health
+from swarm_ui.agents import health, standing
 from swarm_ui.agents.models import TRACED, Agent, AgentConfiguration, AgentRevision, set_by_people
+from swarm_ui.agents.score import WINDOW
 from swarm_ui.audit import Actor, AuditEvent, columns_of, current_actor, record
 from swarm_ui.errors import Refused
 from swarm_ui.extensions import db
@@ -32,6 +33,8 @@ SETTINGS = {
     "description": "description",
     "llmModel": "llm_model",
     "parameters": "parameters",
+    "heartbeatPeriod": "heartbeat_period",
+    "heartbeatGrace": "heartbeat_grace",
 }
 KEPT_FOR = timedelta(days=30)
 _AUDITED = ("id", *SETTINGS.values(), "edited")
@@ -63,11 +66,15 @@ def settings_in(snapshot: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def find(agent_id: str, *, lock: bool = False, deleted: bool = False) -> Agent | None:
-    """An agent that is not deleted (or one that is). One that got another id with another name is found by the old one too."""
+    """An agent that is not deleted (or one that is). One that got another id with another name is found by the old one too, and an entry that
+    was merged leads to the other."""
     for _ in range(_MOST_MOVES):
         is_deleted = Agent.deleted_at.is_not(None) if deleted else Agent.deleted_at.is_(None)
         statement = select(Agent).where(Agent.id == agent_id, is_deleted)
         agent = db.session.scalars(statement.with_for_update() if lock else statement).first()
+        if agent is not None and agent.merged_into is not None:
+            agent_id = agent.merged_into
+            continue
         moved_to = None if agent else _moved_to(agent_id)
         if agent or moved_to is None:
             return agent
@@ -92,7 +99,7 @@ def _moved_to(agent_id: str) -> str | None:
 
 def is_met(agent: Agent) -> bool:
     """Whether traces, or anything else, refer to it by its id. Before that its id follows its name, so that traces will find it."""
-    if agent.origin != "authored" or agent.last_progress_at is not None:
+    if agent.origin != "authored" or agent.last_progress_at is not None or agent.beat_at is not None:
         return True
     named = select(Workflow.id).where(cast(Workflow.nodes, String).contains(f'"{agent.id}"', autoescape=True))
     return bool(
@@ -169,10 +176,7 @@ def switch(agent: Agent, *, off: bool) -> bool:
     if agent.switched_off is off:
         return False
     agent.switched_off = off
-    agent.condition = health.condition(
-        agent.health_score, agent.failure_streak, agent.last_heartbeat, clock.now(), switched_off=off
-    )
-    agent.status = health.agreed_status(agent.condition)
+    standing.reassess(agent)
     action = "agent.deactivate" if off else "agent.activate"
     record(action, agent.id, agent.name, before={"switchedOff": not off}, after={"switchedOff": off})
     return True
@@ -195,6 +199,7 @@ def restore(agent: Agent) -> bool:
 def _set(agent: Agent, settings: Mapping[str, Any]) -> None:
     """All but name and service. What no person sets any more is what traces say, at once."""
     agent.description, agent.parameters = settings["description"], settings["parameters"]
+    _expect(agent, settings["heartbeatPeriod"], settings["heartbeatGrace"])
     edited = sorted(column for column in TRACED if settings[column] is not None)
     given_up = set_by_people(agent.origin, agent.edited) - set(edited)
     traced = _said_by_traces(agent) if given_up else {}
@@ -206,12 +211,22 @@ def _set(agent: Agent, settings: Mapping[str, Any]) -> None:
     agent.edited = edited
 
 
+def _expect(agent: Agent, period: int | None, grace: int | None) -> None:
+    """Heartbeats of this kind. What it has not been asked for until now it has not missed."""
+    if (period, grace) == (agent.heartbeat_period, agent.heartbeat_grace):
+        return
+    if period is not None:
+        agent.watched_at = clock.now()
+    agent.heartbeat_period, agent.heartbeat_grace = period, grace
+    standing.reassess(agent)
+
+
 def _said_by_traces(agent: Agent) -> dict[str, Any]:
     latest = db.session.execute(
         select(TaskAgent.model, TaskAgent.tools)
         .where(TaskAgent.agent_id == agent.id)
         .order_by(TaskAgent.at.desc(), TaskAgent.task_id.desc())
-        .limit(health.WINDOW)
+        .limit(WINDOW)
     ).all()
     return {
         "type": health.discovered_type(

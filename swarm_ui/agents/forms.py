@@ -177,6 +177,32 @@ Capabilities = Annotated[list[str] | None, BeforeValidator(_listed)]
 Parameters = Annotated[dict[str, Any] | None, BeforeValidator(_parameters)]
 
 
+def _seconds(value: Any) -> Any:
+    """Seconds, or with a unit: 90, "90s", "5m", "2h", "1d"."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, str)):
+        _no("Seconds, or a number with s, m, h or d, such as 5m.")
+    found = re.fullmatch(r"(\d{1,9})\s*([smhd]?)", str(value).strip().lower())
+    if isinstance(value, str) and not value.strip():
+        return None
+    if found is None:
+        _no("Seconds, or a number with s, m, h or d, such as 5m.")
+    seconds = int(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}[found[2]]
+    if not 1 <= seconds <= LONGEST_PERIOD:
+        _no("From one second to 30 days.")
+    return seconds
+
+
+def _grace(value: Any) -> Any:
+    return 0 if str(value).strip() == "0" else _seconds(value)
+
+
+LONGEST_PERIOD = 30 * 86_400
+Period = Annotated[int | None, BeforeValidator(_seconds)]
+Grace = Annotated[int | None, BeforeValidator(_grace)]
+
+
 class AgentForm(BaseModel):
     """As a browser sends it; `revision` is the one that the form was filled with."""
 
@@ -187,6 +213,8 @@ class AgentForm(BaseModel):
     description: Description = None
     llmModel: Model = None
     parameters: Annotated[Parameters, BeforeValidator(_read_json)] = None
+    heartbeatPeriod: Period = None
+    heartbeatGrace: Grace = None
     revision: Annotated[int, Field(ge=0, le=2**31)] = 0
 
     def settings(self) -> dict[str, Any]:
@@ -205,6 +233,8 @@ class AgentNew(BaseModel):
     description: Description = None
     llmModel: Model = None
     parameters: Parameters = None
+    heartbeatPeriod: Period = None
+    heartbeatGrace: Grace = None
 
     def settings(self) -> dict[str, Any]:
         return {column: getattr(self, column) for column in SETTINGS}
@@ -263,4 +293,16 @@ def filled(settings: dict[str, Any]) -> dict[str, Any]:
     return settings | {
         "capabilities": "\n".join(settings["capabilities"] or ()),
         "parameters": "" if parameters is None else json.dumps(parameters, indent=2, ensure_ascii=False),
+        "heartbeatPeriod": _spelt(settings["heartbeatPeriod"]),
+        "heartbeatGrace": _spelt(settings["heartbeatGrace"]),
     }
+
+
+def _spelt(seconds: int | None) -> str:
+    """In the largest unit that it is a whole number of: 5m."""
+    if seconds is None:
+        return ""
+    for unit, length in (("d", 86_400), ("h", 3600), ("m", 60)):
+        if seconds and seconds % length == 0:
+            return f"{seconds // length}{unit}"
+    return f"{seconds}s" if seconds else "0"

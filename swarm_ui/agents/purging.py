@@ -11,6 +11,8 @@ from swarm_ui.orm import database_text
 from swarm_ui.rawsql import Raw, retrying, transaction
 
 AT_A_TIME = 100
+# What is known of an agent by its id alone, and goes with it.
+KEPT_OF_AGENTS = ("agent_configurations", "agent_revisions", "agent_hours", "heartbeats", "status_flips")
 _REFERRED = (
     "EXISTS (SELECT 1 FROM task_agents WHERE task_agents.userId=swarm_agents.userId AND agentId=swarm_agents.id) "
     "OR EXISTS (SELECT 1 FROM alerts WHERE alerts.userId=swarm_agents.userId AND relatedAgentId=swarm_agents.id)"
@@ -34,7 +36,7 @@ def _remove(engine: Engine, owner_id: int, agent_id: str, limit: str) -> int:
         found = raw.rows(statement, (owner_id, agent_id, limit))
         if not found or _is_referred(raw, owner_id, agent_id):
             return 0
-        for table in ("agent_configurations", "agent_revisions"):
+        for table in KEPT_OF_AGENTS:
             raw.execute(f"DELETE FROM {table} WHERE userId=? AND agentId=?", (owner_id, agent_id))
         raw.execute("DELETE FROM swarm_agents WHERE userId=? AND id=?", (owner_id, agent_id))
         insert_event(

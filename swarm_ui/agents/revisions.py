@@ -22,6 +22,8 @@ NAMES = {
     "description": "Description",
     "llmModel": "Model",
     "parameters": "Parameters",
+    "heartbeatPeriod": "Heartbeat every",
+    "heartbeatGrace": "Heartbeat grace",
 }
 # Comparing takes time that grows with the square of the lines.
 MOST_LINES = 400

@@ -1,5 +1,7 @@
 """Agents, worst first, and the page of one; making, changing and deleting them by hand."""
 
+from dataclasses import replace
+from datetime import timedelta
 from json import dumps
 from typing import Any
 
@@ -7,22 +9,29 @@ from flask import Blueprint, Response, abort, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from pydantic import BaseModel, Field
 
-from swarm_ui.access import needs
-from swarm_ui.agents import editing, forms, queries, revisions
-from swarm_ui.agents.models import TRACED, TYPES, Agent, AgentRevision, set_by_people
+from swarm_ui.access import local_path, needs
+from swarm_ui.agents import beats, editing, forms, maintenance, queries, revisions, standing
+from swarm_ui.agents.course import drawn
+from swarm_ui.agents.health import Judged, span
+from swarm_ui.agents.models import CONDITIONS, TRACED, TYPES, Agent, AgentRevision, set_by_people
 from swarm_ui.agents.strips import last_day
 from swarm_ui.alerts.models import Alert
 from swarm_ui.alerts.queries import by_cause
 from swarm_ui.errors import Refused
 from swarm_ui.extensions import db
 from swarm_ui.live import live
-from swarm_ui.web import done, keyset, page, parse
+from swarm_ui.projection import merging
+from swarm_ui.web import RowId, done, keyset, page, parse
 
 bp = Blueprint("agents", __name__, url_prefix="/agents")
 
 
 class PageQuery(BaseModel):
     cursor: str | None = Field(None, max_length=200)
+
+
+class MergeForm(BaseModel):
+    into: RowId
 
 
 class DiffQuery(BaseModel):
@@ -33,6 +42,9 @@ class DiffQuery(BaseModel):
 @live
 def index():
     wanted = parse(queries.AgentFilter, request.args)
+    if wanted.group:
+        services = queries.services(wanted)
+        return page("agents/index.html", part="agents/_list.html", services=services, **_frame(wanted))
     agents = keyset(
         queries.listed(wanted),
         queries.place,
@@ -44,14 +56,23 @@ def index():
     return page(
         "agents/index.html",
         part="agents/_list.html",
-        wanted=wanted,
-        agents=agents,
-        total=queries.count(wanted),
+        agents=replace(agents, items=[Judged(agent) for agent in agents.items]),
         strips=last_day([agent.id for agent in agents.items]),
-        types=TYPES,
-        conditions=queries.CONDITIONS,
-        deleted=queries.count_deleted(),
+        **_frame(wanted),
     )
+
+
+def _frame(wanted: queries.AgentFilter) -> dict[str, Any]:
+    choices = queries.choices()
+    return {
+        "wanted": wanted,
+        "total": queries.count(wanted) if wanted.is_set else choices.agents,
+        "choices": choices,
+        "types": TYPES,
+        "conditions": CONDITIONS,
+        "lengths": maintenance.LENGTHS,
+        "deleted": choices.deleted,
+    }
 
 
 @bp.get("/<agent_id>")
@@ -60,19 +81,97 @@ def show(agent_id: str) -> ResponseReturnValue:
     agent = _agent(agent_id)
     if agent.id != agent_id:
         return redirect(url_for("agents.show", agent_id=agent.id), 302)
+    raw, course = standing.session_raw(), queries.course(agent_id)
+    score, score_before = standing.explained(agent.user_id, agent, raw)
     return page(
         "agents/show.html",
         part="agents/_page.html",
         agent=agent,
+        now=Judged(agent).now,
+        maintained=maintenance.is_on(agent),
+        lengths=maintenance.LENGTHS,
         edited=set_by_people(agent.origin, agent.edited),
-        course=queries.course(agent_id),
-        scored=queries.scored(agent_id),
+        course=course,
+        lines=drawn(course.days),
+        score=score,
+        score_before=score_before,
+        beats=beats.read(raw, agent.user_id, agent),
+        flips=queries.flips(agent_id),
+        parts=merging.parts_of(agent_id),
         tasks=queries.recent_tasks(agent_id),
         causes=queries.causes(agent_id),
         others=queries.talks_with(agent_id),
         alerts=by_cause(Alert.related_agent_id == agent_id),
         looked_through=queries.RUNS_LOOKED_THROUGH,
     )
+
+
+# Maintenance.
+
+
+@bp.post("/<agent_id>/maintenance")
+@needs("operator")
+def begin_maintenance(agent_id: str) -> ResponseReturnValue:
+    agent = _agent(agent_id, lock=True)
+    maintenance.begin(agent, parse(maintenance.Wish, request.form))
+    db.session.commit()
+    return done(url_for("agents.show", agent_id=agent.id))
+
+
+@bp.post("/<agent_id>/maintenance/end")
+@needs("operator")
+def end_maintenance(agent_id: str) -> ResponseReturnValue:
+    agent = _agent(agent_id, lock=True)
+    if maintenance.end(agent):
+        db.session.commit()
+    return done(url_for("agents.show", agent_id=agent.id))
+
+
+@bp.post("/maintenance")
+@needs("operator")
+def maintain() -> ResponseReturnValue:
+    """Begins or ends it for all agents that were ticked; those that are gone meanwhile are passed over."""
+    wish = parse(maintenance.BulkWish, request.form)
+    for agent_id in dict.fromkeys(request.form.getlist("agent")[: queries.PAGE]):
+        agent = editing.find(agent_id, lock=True) if agent_id.isascii() else None
+        if agent is not None and wish.do == "begin":
+            maintenance.begin(agent, wish)
+        elif agent is not None:
+            maintenance.end(agent)
+    db.session.commit()
+    return done(local_path(wish.next) if wish.next else url_for("agents.index"))
+
+
+# Two entries that are one agent.
+
+
+@bp.get("/<agent_id>/merge")
+@needs("editor")
+def confirm_merge(agent_id: str) -> Response:
+    agent = _agent(agent_id)
+    runs = queries.count_runs(agent.id)
+    return page("agents/merge.html", agent=agent, others=merging.candidates(agent), runs=runs)
+
+
+@bp.post("/<agent_id>/merge")
+@needs("editor")
+def merge(agent_id: str) -> ResponseReturnValue:
+    agent, wanted = _agent(agent_id, lock=True), parse(MergeForm, request.form)
+    into = _agent(wanted.into)
+    merging.merge(agent, into)
+    db.session.commit()
+    return done(url_for("agents.show", agent_id=into.id))
+
+
+@bp.post("/<agent_id>/unmerge")
+@needs("editor")
+def unmerge(agent_id: str) -> ResponseReturnValue:
+    agent = merging.separate(agent_id)
+    if agent is None:
+        agent = _agent(agent_id)  # apart already
+    else:
+        db.session.commit()
+    return done(url_for("agents.show", agent_id=agent.id))
 
 
 # Made and changed by hand.
@@ -250,6 +349,11 @@ def _overtaken(agent: Agent, typed: dict[str, Any], seen: int) -> Response:
     base = revisions.one(agent.id, max(1, seen))
     meanwhile = revisions.changes(base.snapshot, newest.snapshot) if base and newest else []
     return _form(agent, typed, status=409, meanwhile=meanwhile, by=newest)
+
+
+@bp.app_template_filter()
+def seconds_said(seconds: int) -> str:
+    return span(timedelta(seconds=seconds))
 
 
 @bp.app_template_filter()

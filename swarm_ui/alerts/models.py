@@ -38,6 +38,8 @@ class Alert(Timed, Owned, db.Model):
     fingerprint: Mapped[str | None] = mapped_column(Ascii(32))
     # True once a person decided about it: the projection then leaves it alone.
     touched: Mapped[bool] = mapped_column(default=False, server_default="0")
+    # Raised while its agent was in maintenance: written down, but nobody was disturbed.
+    muted: Mapped[bool] = mapped_column(default=False, server_default="0")
 
     def resolve(self) -> None:
         """Mark as resolved; a second call keeps the first time."""

@@ -45,6 +45,7 @@ def rows() -> Any:
             func.substr(Alert.message, 1, 400).label("message"),
             Alert.resolved,
             Alert.resolved_at,
+            Alert.muted,
             Alert.created_at,
             Alert.related_agent_id,
             Alert.related_task_id,

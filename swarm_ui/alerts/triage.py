@@ -1,7 +1,12 @@
 """What people decide about alerts, and that it is written down."""
 
+from sqlalchemy import update
+
+from swarm_ui import clock
+from swarm_ui.agents.models import Agent
 from swarm_ui.alerts.models import Alert
 from swarm_ui.audit import record
+from swarm_ui.extensions import db
 
 
 def settle(alert: Alert, *, resolved: bool) -> None:
@@ -13,4 +18,7 @@ def settle(alert: Alert, *, resolved: bool) -> None:
         alert.reopen()
     if alert.resolved != before["resolved"]:
         verb = "resolve" if resolved else "reopen"
+        # The score of its agent counts open alerts: the worker looks at it again.
+        statement = update(Agent).where(Agent.id == alert.related_agent_id)
+        db.session.execute(statement.values(next_change_at=clock.now(), updated_at=Agent.updated_at))
         record(f"alert.{verb}", alert.id, alert.title, before=before, after={"resolved": alert.resolved})

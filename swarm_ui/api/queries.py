@@ -5,7 +5,10 @@ from typing import Any
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
-from swarm_ui.agents.models import Agent, AgentRevision
+from swarm_ui.agents import beats, standing
+from swarm_ui.agents.health import Condition, Judged
+from swarm_ui.agents.models import Agent, AgentRevision, StatusFlip
+from swarm_ui.agents.queries import assessed, here
 from swarm_ui.alerts.models import Alert
 from swarm_ui.api import shapes
 from swarm_ui.api.schemas import (
@@ -29,16 +32,73 @@ from swarm_ui.workflows.models import Workflow
 
 
 def agents(wanted: AgentQuery) -> Slice:
-    statement = _matching(shapes.AGENT, wanted, status=Agent.status, type=Agent.type)
-    statement = statement.where(
-        Agent.deleted_at.is_not(None) if wanted.deleted else Agent.deleted_at.is_(None)
-    )
+    columns = {
+        "status": Agent.status,
+        "healthWord": Agent.condition,
+        "type": Agent.type,
+        "serviceName": Agent.service_name,
+        "llmModel": Agent.llm_model,
+    }
+    statement = _matching(shapes.AGENT, wanted, **columns).add_columns(*assessed)
+    if wanted.deleted:
+        statement = statement.where(Agent.deleted_at.is_not(None))
+    else:
+        statement = statement.where(here)
     statement = _named(statement, Agent.name, wanted.q)
-    return _read(shapes.AGENT, keyset(statement, Agent.created_at, Agent.id, **_place(wanted)))
+    found = keyset(statement, Agent.created_at, Agent.id, **_place(wanted))
+    return Slice([_judged(row) for row in found.items], found.next)
 
 
 def agent(agent_id: str) -> dict[str, Any] | None:
-    return one(shapes.AGENT, Agent.id, agent_id)
+    statement = select(*shapes.AGENT.columns, *assessed).where(Agent.id == agent_id)
+    row = db.session.execute(statement).first()
+    return _judged(row) if row else None
+
+
+def _judged(row: Any) -> dict[str, Any]:
+    return shapes.AGENT.read(row) | _condition(Judged(row).now)
+
+
+def _condition(now: Condition) -> dict[str, Any]:
+    """What the clocks say at this moment; the agreed `status` goes with it."""
+    return {
+        "healthWord": now.word,
+        "healthReason": now.reason,
+        "doing": now.doing,
+        "doingTaskId": now.task_id,
+        "nextChangeAt": shapes.iso(now.next_at),
+        "status": now.status,
+    }
+
+
+def health_of(agent: Agent, owner_id: int) -> dict[str, Any]:
+    raw = standing.session_raw()
+    score, before = standing.explained(owner_id, agent, raw)
+    found = beats.read(raw, owner_id, agent)
+    flips = select(*shapes.FLIP.columns).where(StatusFlip.agent_id == agent.id)
+    latest = db.session.execute(flips.order_by(StatusFlip.at.desc(), StatusFlip.id.desc()).limit(50))
+    return _condition(Judged(agent).now) | {
+        "healthSince": shapes.iso(agent.condition_since),
+        "score": score.total,
+        "scoreADayBefore": before.total,
+        "parts": [
+            {
+                "name": part.name,
+                "weight": round(part.weight, 2),
+                "won": None if part.share is None else round(part.won, 2),
+                "now": part.now,
+                "expected": part.expected,
+            }
+            for part in score.parts
+        ],
+        "heartbeats": found
+        and {
+            "slotSeconds": int(found.slot.total_seconds()),
+            "slots": found.slots,
+            "uptime": {words: value and round(value, 3) for words, value in found.uptime},
+        },
+        "flips": [shapes.FLIP.read(row) for row in latest],
+    }
 
 
 def revisions(agent_id: str, wanted: Paging) -> Slice:

@@ -13,6 +13,7 @@ from pydantic import (
     StringConstraints,
 )
 
+from swarm_ui.agents.models import CONDITIONS
 from swarm_ui.agents.models import STATUSES as AGENT_STATUSES
 from swarm_ui.agents.models import TYPES as AGENT_TYPES
 from swarm_ui.alerts.models import SEVERITIES
@@ -49,6 +50,9 @@ class Paging(BaseModel):
 class AgentQuery(Paging):
     status: Literal[AGENT_STATUSES] | None = None  # type: ignore[valid-type]
     type: Literal[AGENT_TYPES] | None = None  # type: ignore[valid-type]
+    healthWord: Literal[CONDITIONS] | None = None  # type: ignore[valid-type]
+    serviceName: Words | None = None
+    llmModel: Words | None = None
     deleted: bool = False
     q: Words | None = None
 

@@ -8,7 +8,7 @@ from sqlalchemy import Row, inspect
 from sqlalchemy.orm import InstrumentedAttribute, Mapper
 
 from swarm_ui import clock
-from swarm_ui.agents.models import Agent, AgentRevision
+from swarm_ui.agents.models import Agent, AgentRevision, StatusFlip
 from swarm_ui.alerts.models import Alert
 from swarm_ui.audit import AuditEvent
 from swarm_ui.changes.models import ChangeMarker
@@ -62,8 +62,9 @@ class Shape:
         return item
 
 
-AGENT = Shape(Agent)
+AGENT = Shape(Agent, hidden={"running", "kept"})
 REVISION = Shape(AgentRevision)
+FLIP = Shape(StatusFlip, hidden={"userId", "agentId"})
 WORKFLOW = Shape(Workflow)
 TASK = Shape(Task, hidden={"graph"})
 MESSAGE = Shape(Message)

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from flask import Blueprint, Response, abort, current_app, redirect, request, url_for
+from flask import Blueprint, Response, abort, current_app, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from swarm_ui.access import SAFE_METHODS, needs
-from swarm_ui.agents import editing, forms
+from swarm_ui.access import SAFE_METHODS, also_by_key, needs
+from swarm_ui.agents import editing, forms, maintenance
 from swarm_ui.agents.models import Agent
 from swarm_ui.alerts.models import Alert
 from swarm_ui.alerts.triage import settle
@@ -18,6 +18,8 @@ from swarm_ui.comparison.page import compare
 from swarm_ui.comparison.reading import last_good
 from swarm_ui.errors import Refused
 from swarm_ui.extensions import db
+from swarm_ui.ingest import heartbeats
+from swarm_ui.rawsql import Busy
 from swarm_ui.tasks.queries import SEARCHED, successor_of, task_with_workflow
 from swarm_ui.web import Slice, json_response, parse
 from swarm_ui.workflows.models import Workflow
@@ -39,7 +41,7 @@ def index() -> ResponseReturnValue:
 
 @bp.get("/agents")
 def list_agents() -> ResponseReturnValue:
-    """Agents, newest first; by status, type, q."""
+    """Agents, newest first; by status, healthWord, type, serviceName, llmModel, q."""
     return _list(queries.agents(parse(schemas.AgentQuery, request.args)))
 
 
@@ -93,6 +95,48 @@ def restore_agent(agent_id: str) -> ResponseReturnValue:
     if editing.restore(agent):
         db.session.commit()
     return _one(queries.agent(agent.id))
+
+
+@bp.post("/agents/<agent_id>/heartbeat")
+@needs("operator")
+@also_by_key("ping", "ingest")
+def beat(agent_id: str) -> ResponseReturnValue:
+    """The agent lives: {"status", "message", "task"}, each optional. A key needs the scope ping, ingest or write."""
+    said = heartbeats.said_by(_body() if request.get_data() else {})
+    try:
+        if not heartbeats.take(db.engine, g.owner_id, agent_id, said):
+            found = _agent(agent_id).id  # it got another id with another name
+            db.session.rollback()
+            heartbeats.take(db.engine, g.owner_id, found, said)
+    except Busy as error:
+        raise Refused(503, "The heartbeat could not be stored now. Send it again.", retry_after=2) from error
+    return json_response({"desiredState": "run"})
+
+
+@bp.post("/agents/<agent_id>/maintenance")
+@needs("operator")
+def begin_maintenance(agent_id: str) -> ResponseReturnValue:
+    """Nothing is expected of it meanwhile: {"reason", "until" or "seconds"}, each optional. A key needs the scope write."""
+    agent, wish = _agent(agent_id, lock=True), parse(maintenance.Wish, _body() if request.get_data() else {})
+    maintenance.begin(agent, wish)
+    db.session.commit()
+    return _one(queries.agent(agent.id))
+
+
+@bp.delete("/agents/<agent_id>/maintenance")
+@needs("operator")
+def end_maintenance(agent_id: str) -> ResponseReturnValue:
+    """Ends its maintenance. A key needs the scope write."""
+    agent = _agent(agent_id, lock=True)
+    if maintenance.end(agent):
+        db.session.commit()
+    return _one(queries.agent(agent.id))
+
+
+@bp.get("/agents/<agent_id>/health")
+def agent_health(agent_id: str) -> ResponseReturnValue:
+    """Its condition with reason and next change, why its score is what it is, heartbeats and the latest changes of condition."""
+    return json_response(queries.health_of(_agent(agent_id), g.owner_id))
 
 
 @bp.get("/agents/<agent_id>/revisions")

@@ -24,7 +24,7 @@ SHAPES = {
     "running": "running", "pending": "pending", "new": "pending", "unset": "inactive", "inactive": "inactive",
     "failing": "failed", "failed": "failed", "error": "failed",
     "degraded": "warning", "warning": "warning",
-    "timeout": "timeout", "critical": "critical",
+    "timeout": "timeout", "late": "timeout", "stalled": "timeout", "silent": "silent", "critical": "critical",
     "info": "info", "debug": "info", "open": "active", "active": "active",
     "maintenance": "paused", "paused": "paused", "draft": "draft", "archived": "archived",
 }  # fmt: skip

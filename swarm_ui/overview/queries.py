@@ -8,8 +8,9 @@ from sqlalchemy import Float, and_, case, exists, func, select
 from sqlalchemy.orm import aliased
 
 from swarm_ui import clock
+from swarm_ui.agents.health import Judged
 from swarm_ui.agents.models import Agent
-from swarm_ui.agents.queries import here, place
+from swarm_ui.agents.queries import assessed, here, place
 from swarm_ui.aggregates import hours_since, latest_of
 from swarm_ui.extensions import db
 from swarm_ui.metrics.sums import ENDED_BADLY, Runs, runs_by
@@ -67,12 +68,12 @@ def pulse() -> Pulse:
 
 def worst_agents() -> list[Any]:
     statement = (
-        select(Agent.id, Agent.name, Agent.health_score, Agent.condition, Agent.type, Agent.last_progress_at)
+        select(Agent.id, Agent.name, Agent.type, *assessed)
         .where(here)
         .order_by(place, Agent.name, Agent.id)
         .limit(CELLS)
     )
-    return list(db.session.execute(statement))
+    return [Judged(row) for row in db.session.execute(statement)]
 
 
 def condition_counts() -> dict[str, int]:

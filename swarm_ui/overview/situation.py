@@ -19,15 +19,22 @@ class Situation:
 
 
 def situation_of(pulse: Pulse, agents: list[Any], causes: Causes) -> Situation:
-    """A failing agent first, then the most frequent cause of failed runs, then a degraded agent, else all clear."""
+    """A failing agent first, then one that is silent or stalled, the most frequent cause of failed runs, a degraded agent, else all clear."""
     failing = [agent for agent in agents if agent.condition == "failing"]
+    stuck = [agent for agent in agents if agent.condition in ("silent", "stalled")]
     degraded = [agent for agent in agents if agent.condition == "degraded"]
     top = causes.worst[0] if causes.worst else None
     if failing:
         worst = failing[0]
         cause = next((cause for cause in causes.worst if cause.agent_id == worst.id), top)
-        others = [f"{_named(failing[1:])} failing too" if len(failing) > 1 else "", _degraded(degraded)]
+        others = [
+            f"{_named(failing[1:])} failing too" if len(failing) > 1 else "", _stuck(stuck), _degraded(degraded),
+        ]  # fmt: skip
         return Situation("bad", f"{worst.name} is failing", cause, worst, _joined(others))
+    if stuck:
+        worst = stuck[0]
+        also = _joined([_stuck(stuck[1:]), _degraded(degraded)])
+        return Situation("bad", f"{worst.name} is {worst.condition}: {worst.now.reason}", None, worst, also)
     if top:
         share = 100 * causes.runs / max(1, pulse.now.completed + pulse.now.ended_badly)
         tone = "bad" if share >= 10 else "warn"
@@ -55,6 +62,12 @@ def _failures(causes: Causes, pulse: Pulse) -> str:
 
 def _degraded(agents: list[Any]) -> str:
     return f"{_named(agents)} degraded" if agents else ""
+
+
+def _stuck(agents: list[Any]) -> str:
+    """planner is silent / 3 agents are silent or stalled"""
+    words = " or ".join(sorted({agent.condition for agent in agents}))
+    return f"{_named(agents)} {words}" if agents else ""
 
 
 def _named(agents: list[Any]) -> str:

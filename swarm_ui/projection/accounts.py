@@ -113,6 +113,7 @@ def contributions(
             "taskId": task_id, "agentId": agent_id, "at": started_at, "lastAt": started_at, "executions": 0, "failures": 0,
             "executionTime": None, "inputTokens": None, "outputTokens": None, "estimatedCost": None, "llmCalls": 0,
             "toolCalls": 0, "retrievals": 0, "delegations": 0, "model": None, "tools": set(),
+            "broke": 0, "doing": None, "waitsFor": None,
         }
         for name, agent_id in agent_ids.items()
     }  # fmt: skip
@@ -148,6 +149,45 @@ def contributions(
         part["inputTokens"] = _added([node.input_tokens for node in nodes])
         part["outputTokens"] = _added([node.output_tokens for node in nodes])
         part["estimatedCost"] = _money([costs.get(id(node)) for node in nodes])
+    if not over:
+        _say_what_they_do(parts, invocations, agent_ids)
     for part in parts.values():
         part["tools"] = sorted(part["tools"])[:50]
-    return sorted(parts.values(), key=lambda part: part["agentId"])
+    return sorted(_joined(parts.values()), key=lambda part: part["agentId"])
+
+
+def _joined(parts: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Two names of one run may be one agent, where people said so."""
+    found: dict[str, dict[str, Any]] = {}
+    for part in parts:
+        known = found.setdefault(part["agentId"], part)
+        if known is part:
+            continue
+        for column in ("executions", "failures", "llmCalls", "toolCalls", "retrievals", "delegations"):
+            known[column] += part[column]
+        for column in ("executionTime", "inputTokens", "outputTokens"):
+            known[column] = _added([known[column], part[column]])
+        known["estimatedCost"] = _money([known["estimatedCost"], part["estimatedCost"]])
+        known["lastAt"] = max(known["lastAt"], part["lastAt"])
+        known["model"] = known["model"] or part["model"]
+        known["tools"] = sorted({*known["tools"], *part["tools"]})[:50]
+        if part["doing"] is not None and known["doing"] != "working":
+            known |= {"doing": part["doing"], "waitsFor": part["waitsFor"]}
+    return list(found.values())
+
+
+def _say_what_they_do(
+    parts: dict[str, dict[str, Any]], invocations: list[Invocation], agent_ids: dict[str, str]
+) -> None:
+    """In a run that is not over: an agent whose invocation has not ended works, or waits for the one that it called. Where all that is known
+    has ended, whoever did something last is at work."""
+    pending = [invocation for invocation in invocations if not invocation.real]
+    for invocation in pending:
+        parts[invocation.agent]["doing"] = "working"
+    for invocation in pending:
+        caller = invocation.above
+        if caller is not None and not caller.real and agent_ids[caller.agent] != agent_ids[invocation.agent]:
+            parts[caller.agent] |= {"doing": "waiting", "waitsFor": agent_ids[invocation.agent]}
+    if not pending and parts:
+        last = max(parts.values(), key=lambda part: (part["lastAt"], part["agentId"]))
+        last["doing"] = "working"

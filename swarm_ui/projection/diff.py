@@ -8,17 +8,17 @@ from typing import Any
 
 from swarm_ui.jsontext import dumps, loads
 from swarm_ui.orm import database_text
+from swarm_ui.projection import hours
 from swarm_ui.projection.mapping import Run
 from swarm_ui.rawsql import Raw
 
 _JSON = frozenset({
     "content", "metadata", "input", "output", "result", "conversationLog", "metrics", "assignedAgents", "graph", "tools",
 })  # fmt: skip
-_TIME = frozenset({"at", "lastAt", "startedAt", "completedAt", "lastProgressAt"})
+_TIME = frozenset({"at", "lastAt", "startedAt", "completedAt", "lastProgressAt", "deadlineAt"})
 # What MySQL refuses to store when it is too large, where SQLite takes it.
-_LARGEST = dict.fromkeys(("executionTime", "inputTokens", "outputTokens", "cachedTokens", "tokenUsage"), 2_147_483_647) | {
-    "estimatedCost": 99_999_999.0
-}  # fmt: skip
+_WHOLE = ("executionTime", "inputTokens", "outputTokens", "cachedTokens", "tokenUsage", "longestGap")
+_LARGEST: dict[str, float] = dict.fromkeys(_WHOLE, 2_147_483_647) | {"estimatedCost": 99_999_999.0}
 
 
 class Table:
@@ -64,16 +64,18 @@ HISTORY = Table(
 TASKS = Table(
     "tasks",
     "workflowId,input,assignedAgents,priority,status,result,executionTime,startedAt,completedAt,name,summary,source,traceId,clientId,sessionId,errorType,"
-    "errorMessage,failedSpanId,failedAgentId,failedStep,lastProgressAt,inputTokens,outputTokens,cachedTokens,tokenUsage,estimatedCost,"
+    "errorMessage,failedSpanId,failedAgentId,failedStep,lastProgressAt,deadlineAt,longestGap,inputTokens,outputTokens,cachedTokens,tokenUsage,estimatedCost,"
     "llmCalls,toolCalls,errorCount,warningCount,agentCount,spanCount,graph",
 )
 CONTRIBUTIONS = Table(
     "task_agents",
-    "at,lastAt,executions,failures,executionTime,inputTokens,outputTokens,estimatedCost,llmCalls,toolCalls,retrievals,delegations,model,tools",
+    "at,lastAt,executions,failures,executionTime,inputTokens,outputTokens,estimatedCost,llmCalls,toolCalls,retrievals,delegations,model,tools,"
+    "broke,doing,waitsFor",
     key="",
 )
 COUNTED = ("executions", "failures", "llmCalls", "toolCalls", "retrievals", "delegations")
 _COUNTED_IN = itemgetter(*map(CONTRIBUTIONS.columns.index, COUNTED))
+_HOURLY = itemgetter(*map(CONTRIBUTIONS.columns.index, hours.CONTRIBUTED.split(",")))
 _LAST_AT = CONTRIBUTIONS.columns.index("lastAt")
 
 
@@ -100,6 +102,7 @@ class Plan:
     task: Change
     contributions: Change
     counters: dict[str, dict[str, int]]
+    hours: hours.Hours
     # Agents that were last seen earlier than it seemed.
     receded: set[str]
     last_seen: dict[str, int]
@@ -148,7 +151,7 @@ def plan_run(
         task = Change(TASKS.name, TASKS.columns)
         task.removed = [old for old in old_task_ids if old not in shared]
     workflow_id = run.workflow["id"] if run and run.workflow else None
-    contributions, counters, receded = _compare_contributions(
+    contributions, counters, moved_hours, receded = _compare_contributions(
         raw, owner_id, run, task_id, old_task_ids, shared
     )
     return Plan(
@@ -157,6 +160,7 @@ def plan_run(
         task=task,
         contributions=contributions,
         counters=counters,
+        hours=moved_hours,
         receded=receded,
         last_seen={part["agentId"]: part["lastAt"] for part in run.contributions} if run else {},
         arrived_at=run.task["lastProgressAt"] if run else 0,
@@ -238,11 +242,12 @@ def _time_text(stored: Any) -> str:
 
 def _compare_contributions(
     raw: Raw, owner_id: int, run: Run | None, task_id: str, old_task_ids: list[str], shared: frozenset[str]
-) -> tuple[Change, dict[str, dict[str, int]], set[str]]:
-    """Keyed by (task, agent); rows carry both at their end. Also how much each agent's counters move, and whose last sign of life goes."""
+) -> tuple[Change, dict[str, dict[str, int]], hours.Hours, set[str]]:
+    """Keyed by (task, agent); rows carry both at their end. Also how much each agent's counters and hours move, and whose last sign of life goes."""
     columns = CONTRIBUTIONS.columns
     change = Change(CONTRIBUTIONS.name, columns)
     counters: dict[str, dict[str, int]] = {}
+    by_hour: hours.Hours = {}
     stored: dict[tuple[str, str], tuple[Any, ...]] = {}
     if old_task_ids:
         statement = (
@@ -255,6 +260,7 @@ def _compare_contributions(
         moved = counters.setdefault(agent_id, dict.fromkeys(COUNTED, 0))
         for column, number in zip(COUNTED, _COUNTED_IN(values), strict=True):
             moved[column] += sign * int(number or 0)
+        hours.move(by_hour, agent_id, _HOURLY(values), sign)
 
     for part in run.contributions if run else ():
         agent_id = part["agentId"]
@@ -275,4 +281,5 @@ def _compare_contributions(
         change.removed.append(old_task + " " + agent_id)
         move(agent_id, values, -1)
         receded.add(agent_id)
-    return change, {agent: moved for agent, moved in counters.items() if any(moved.values())}, receded
+    moving = {agent: moved for agent, moved in counters.items() if any(moved.values())}
+    return change, moving, {key: sums for key, sums in by_hour.items() if any(sums)}, receded

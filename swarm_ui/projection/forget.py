@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from swarm_ui.projection import hours
 from swarm_ui.projection.diff import COUNTED
 from swarm_ui.rawsql import Raw
 
@@ -11,8 +12,12 @@ _LISTS = ("messages", "execution_logs", "metrics", "execution_history", "consens
 def forget_runs(raw: Raw, owner_id: int, task_ids: list[str]) -> set[str]:
     """Deletes these tasks and all that hangs on them but alerts and the map from traces to tasks; returns the agents that took part."""
     moves: dict[str, list[int]] = {}
-    statement = f"SELECT agentId,{','.join(COUNTED)} FROM task_agents WHERE userId=? AND taskId IN {{}}"
-    for agent_id, *numbers in raw.rows_in(statement, (owner_id,), task_ids):
+    by_hour: hours.Hours = {}
+    columns = f"{','.join(COUNTED)},{hours.CONTRIBUTED}"
+    statement = f"SELECT agentId,{columns} FROM task_agents WHERE userId=? AND taskId IN {{}}"
+    for agent_id, *values in raw.rows_in(statement, (owner_id,), task_ids):
+        numbers = values[: len(COUNTED)]
+        hours.move(by_hour, agent_id, values[len(COUNTED) :], -1)
         moved = moves.setdefault(agent_id, [0] * len(COUNTED))
         moves[agent_id] = [one + int(other or 0) for one, other in zip(moved, numbers, strict=True)]
     raw.many(
@@ -20,6 +25,7 @@ def forget_runs(raw: Raw, owner_id: int, task_ids: list[str]) -> set[str]:
         "toolCalls=toolCalls-?,retrievals=retrievals-?,delegations=delegations-? WHERE id=? AND userId=?",
         [(*numbers, agent_id, owner_id) for agent_id, numbers in sorted(moves.items())],
     )
+    hours.apply(raw, {(owner_id, *key): sums for key, sums in by_hour.items()})
     for table in (*_LISTS, "task_agents"):
         delete_in(raw, table, owner_id, "taskId", task_ids)
     delete_in(raw, "tasks", owner_id, "id", task_ids)

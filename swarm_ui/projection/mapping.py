@@ -3,8 +3,9 @@
 No database, no clock but the `now` it is given: the same set of facts gives the same rows in whatever order it arrived.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from swarm_ui import ids
@@ -24,6 +25,7 @@ from swarm_ui.projection.verdict import Verdict, judge
 
 Price = Callable[[Node], float | None]
 LONGEST_IN_HISTORY = 160
+NOTHING: Mapping[str, str] = {}
 _SET_UP = ("create", "build", "register", "init", "setup", "started", "configure")
 
 
@@ -73,8 +75,10 @@ def interpret(
     now: int,
     timeout: int,
     sample: bool = False,
+    merged: Mapping[str, str] = NOTHING,
 ) -> Run | None:
-    """None where there is no run: only steps that set something up. `now` and `timeout` are µs, `space` the key that ids are derived from."""
+    """None where there is no run: only steps that set something up. `now` and `timeout` are µs, `space` the key that ids are derived from, and
+    `merged` leads from entries of agents to those that they are one with."""
     told = sent.read_sent(nodes, log_facts, timeout)
     nodes = told.nodes if told else nodes
     log_facts = [fact for fact in log_facts if fact.severity < BEYOND_OTLP]
@@ -101,6 +105,8 @@ def interpret(
     else:
         agent_ids = {agent: agent_id_of(space, services[agent], agent) for agent in services}
         workflow = _workflow(space, service, title, ordered, invocations, sample)
+    if merged:
+        agent_ids = {agent: merged.get(agent_id, agent_id) for agent, agent_id in agent_ids.items()}
     workflow_id = workflow["id"] if workflow else None
 
     metrics, costs = accounts.metrics(space, task_id, workflow_id, by_time, agent_ids, price)
@@ -130,6 +136,9 @@ def interpret(
     if told:
         sent.say_of_task(told, task)
     task["graph"] = graph_of(invocations, exchanges, agent_ids)
+    task["deadlineAt"] = None if over else verdict.last_arrival + timeout
+    for part in contributions:
+        part["broke"] = int(verdict.status == "failed" and part["agentId"] == task["failedAgentId"])
     history = (
         _history(space, task, exchanges, workflow_id)
         if verdict.status in ("completed", "failed", "timeout")
@@ -278,7 +287,7 @@ def _task(
         "id": task_id,
         "workflowId": workflow_id,
         "input": asked,
-        "assignedAgents": sorted(agent_ids.values()),
+        "assignedAgents": sorted(set(agent_ids.values())),
         "status": verdict.status,
         "result": told,
         "executionTime": max(0, (ended_at - started_at) // 1000) if over else None,
@@ -298,12 +307,19 @@ def _task(
         "failedAgentId": agent_ids[failed_agent] if failed_agent else None,
         "failedStep": clean_text(culprit.more.get("tl") or culprit.name, 255) if culprit else None,
         "lastProgressAt": verdict.last_arrival,
+        "longestGap": _longest_gap(by_time),
         **sums,
         "errorCount": len(verdict.errors),
         "warningCount": levels.count("warning"),
-        "agentCount": len(agent_ids),
+        "agentCount": len(set(agent_ids.values())),
         "spanCount": sum(1 for node in by_time if node.row_id),
     }
+
+
+def _longest_gap(by_time: list[Node]) -> int | None:
+    """The longest time (ms) in which nothing began or ended."""
+    moments = sorted([node.started_at for node in by_time] + [node.ended_at for node in by_time])
+    return max(after - before for before, after in pairwise(moments)) // 1000
 
 
 def _message(space: int, task_id: str, exchange: Exchange, agent_ids: dict[str, str]) -> tuple[Any, ...]:

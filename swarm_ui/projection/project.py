@@ -20,6 +20,7 @@ from swarm_ui.projection.diff import Change, Plan, plan_run
 from swarm_ui.projection.leases import LeaseLost, Leases, Mark, mark_again
 from swarm_ui.projection.mapping import Run, interpret
 from swarm_ui.projection.prices import price_of
+from swarm_ui.projection.registry import merged_agents
 from swarm_ui.projection.sent import is_sent
 from swarm_ui.projection.write import apply_lists, apply_runs
 from swarm_ui.rawsql import Busy, Raw, retrying, transaction
@@ -140,7 +141,7 @@ class Projector:
             facts = read.read_facts(raw, owner_id, traces)
             logs = read.read_logs(raw, owner_id, traces)
             before = read.stored_tasks(raw, owner_id, traces)
-            space = space_of(raw, owner_id)
+            space, merged = space_of(raw, owner_id), merged_agents(raw, owner_id)
             for group in groups:
                 started = clock.now_us()
                 present = [
@@ -161,6 +162,7 @@ class Projector:
                         now=now,
                         timeout=self.timeout_us,
                         sample=any("smp" in node.more for node in nodes),
+                        merged=merged,
                     )
                 spans = _span_changes(nodes, task_id, run, owner_id)
                 changed = [trace for trace in group.traces if before.get(trace) != task_id]

@@ -11,13 +11,30 @@ from swarm_ui.orm import database_text
 from swarm_ui.rawsql import Raw
 
 # Agents that are only what traces said of them: once no trace says it any more, they may go. What a person edited, switched off, deleted or
-# configured stays.
+# configured stays, and so does what reports by heartbeats or was merged.
 UNTOUCHED = (
-    "origin<>'authored' AND revision=0 AND switchedOff=0 AND deletedAt IS NULL AND NOT EXISTS (SELECT 1 FROM agent_configurations "
+    "origin<>'authored' AND revision=0 AND switchedOff=0 AND kept=0 AND deletedAt IS NULL AND NOT EXISTS (SELECT 1 FROM agent_configurations "
     "WHERE agent_configurations.userId=swarm_agents.userId AND agentId=swarm_agents.id)"
 )
+# The newest sign of life of an agent: of its runs, or a heartbeat. Takes the owner twice.
+_IN_RUNS = "(SELECT MAX(lastAt) FROM task_agents WHERE task_agents.userId=? AND agentId=swarm_agents.id)"
+LAST_SIGN = f"CASE WHEN beatAt>COALESCE({_IN_RUNS},'1970-01-01') THEN beatAt ELSE {_IN_RUNS} END"
 _ATTEMPTS = 50
 _LONGEST = 255
+
+
+def merged_agents(raw: Raw, owner_id: int) -> dict[str, str]:
+    """From each entry that people merged to the one that it is one with in the end."""
+    statement = "SELECT id,mergedInto FROM swarm_agents WHERE userId=? AND mergedInto IS NOT NULL"
+    into = dict(raw.rows(statement, (owner_id,)))
+    found = {}
+    for agent_id in into:
+        seen, last = {agent_id}, into[agent_id]
+        while last in into and last not in seen:
+            seen.add(last)
+            last = into[last]
+        found[agent_id] = last
+    return found
 
 
 def register_agents(

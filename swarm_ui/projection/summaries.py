@@ -1,24 +1,28 @@
 """What is said of an agent or workflow as a whole: score, word, type, tools and model; observed graph and pattern. From its latest runs.
 
 Derived from stored contributions alone, so it can be worked out again at any time. The worker does so for what a projection touched, every few
-seconds, and once a minute for agents whose word changes by time alone. Every statement names the owner.
+seconds, and every second for agents whose condition time alone has changed. Every statement names the owner.
 """
 
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Engine
 
 from swarm_ui import clock
-from swarm_ui.agents import health
-from swarm_ui.agents.models import set_by_people
+from swarm_ui.agents import standing
+from swarm_ui.agents.score import nearest_rank
 from swarm_ui.jsontext import dumps, loads
 from swarm_ui.orm import database_text
 from swarm_ui.rawsql import Raw, retrying, transaction
 
 RUNS_A_GRAPH = 50
 _AT_A_TIME = 100
+_ATTEMPTS = 3
+# Fewer runs say little about how long a workflow is usually quiet.
+_FEWEST_GAPS = 5
 
 
 def refresh(engine: Engine, agents: set[tuple[int, str]], workflows: set[tuple[int, str]]) -> None:
@@ -41,15 +45,14 @@ def all_workflows(engine: Engine) -> set[tuple[int, str]]:
         return set(raw.rows("SELECT userId,id FROM workflows WHERE origin<>'authored'"))
 
 
-def grown_quiet(engine: Engine) -> set[tuple[int, str]]:
-    """Agents that did nothing for a week and are not called inactive yet, of every owner (userId)."""
-    limit = database_text(clock.to_us(clock.now() - health.QUIET))
+def due(engine: Engine) -> set[tuple[int, str]]:
+    """Agents whose condition time alone has changed by now, of every owner (userId)."""
     with transaction(engine, writes=False) as raw:
         statement = (
-            "SELECT userId,id FROM swarm_agents WHERE lastHeartbeat<=? AND healthWord<>'inactive' AND healthWord<>'new' "
-            "AND (origin<>'authored' OR lastProgressAt IS NOT NULL) LIMIT 500"
+            "SELECT userId,id FROM swarm_agents WHERE nextChangeAt<=? AND deletedAt IS NULL AND mergedInto IS NULL "
+            "ORDER BY nextChangeAt LIMIT 500"
         )
-        return set(raw.rows(statement, (limit,)))
+        return set(raw.rows(statement, (database_text(clock.now_us()),)))
 
 
 def _parts(items: list[tuple[int, str]]) -> list[list[tuple[int, str]]]:
@@ -57,27 +60,26 @@ def _parts(items: list[tuple[int, str]]) -> list[list[tuple[int, str]]]:
 
 
 def _refresh_agents(engine: Engine, agents: list[tuple[int, str]]) -> set[tuple[int, str]]:
-    """Returns the workflows that agents of a new type take part in."""
-    now = clock.now()
-    with transaction(engine, writes=False) as raw:
-        changes = [
-            change for owner_id, agent_id in agents if (change := _agent_change(raw, owner_id, agent_id, now))
-        ]
-        showing = {
-            (change[-1], workflow_id)
-            for retyped, change in changes
-            if retyped
-            for workflow_id in _workflows_of(raw, change[-1], change[-2])
-        }
-    if not changes:
-        return showing
-    with transaction(engine) as raw:
-        raw.many(
-            "UPDATE swarm_agents SET healthScore=?,failureStreak=?,healthWord=?,status=?,successRate=?,type=?,llmModel=?,capabilities=?,"
-            "updatedAt=? WHERE id=? AND userId=?",
-            [change for _, change in changes],
-        )
-        _bump(raw, {change[-1] for _, change in changes})
+    """Returns the workflows that agents of a new type take part in. Those that a heartbeat overtook are worked out once more."""
+    showing: set[tuple[int, str]] = set()
+    for _attempt in range(_ATTEMPTS):
+        now = clock.now()
+        with transaction(engine, writes=False) as raw:
+            updates = _updates(raw, agents, now)
+            showing |= {
+                (update.owner_id, workflow_id)
+                for update in updates
+                if update.retyped
+                for workflow_id in _workflows_of(raw, update.owner_id, update.agent_id)
+            }
+        if not updates:
+            break
+        with transaction(engine) as raw:
+            written = [(update, standing.write(raw, update, now)) for update in updates]
+            _bump(raw, {update.owner_id for update, done in written if done and update.visible})
+        agents = [(update.owner_id, update.agent_id) for update, done in written if not done]
+        if not agents:
+            break
     return showing
 
 
@@ -86,57 +88,15 @@ def _workflows_of(raw: Raw, owner_id: int, agent_id: str) -> list[str]:
     return [row[0] for row in raw.rows(statement, (owner_id, f'%"{agent_id}"%'))]
 
 
-def _agent_change(
-    raw: Raw, owner_id: int, agent_id: str, now: datetime
-) -> tuple[bool, tuple[Any, ...]] | None:
-    """(whether its type is another one, the new values of an agent's row), None where they are the old ones."""
-    found = raw.rows(
-        "SELECT healthScore,failureStreak,healthWord,status,successRate,type,llmModel,capabilities,totalExecutions,failedExecutions,"
-        "llmCalls,toolCalls,retrievals,delegations,lastHeartbeat,origin,lastProgressAt,edited,switchedOff FROM swarm_agents WHERE id=? AND userId=?",
-        (agent_id, owner_id),
-    )
-    if not found:
-        return None
-    row = found[0]
-    total, failed, llm_calls, tool_calls, retrievals, delegations, last_seen, origin = row[8:16]
-    arrived_at, edited, switched_off = row[16:]
-    if origin == "authored" and arrived_at is None and (row[0] is None or edited is None):
-        return None  # no trace has met it; what another program wrote of it is not ours to judge
-    latest = raw.rows(
-        "SELECT executions,failures,model,tools FROM task_agents WHERE userId=? AND agentId=? ORDER BY at DESC,taskId DESC LIMIT ?",
-        (owner_id, agent_id, health.WINDOW),
-    )
-    runs = [(executions, failures) for executions, failures, _, _ in latest]
-    score, failing_for = health.score(runs), health.streak(runs)
-    word = health.condition(score, failing_for, _moment(last_seen), now, switched_off=bool(switched_off))
-    stored = (
-        *row[:4],
-        float(row[4]) if row[4] is not None else None,
-        *row[5:7],
-        dumps(loads(row[7])) if row[7] else None,
-    )
-    # What a person set stays, whatever traces say of it.
-    fixed = set_by_people(origin, loads(edited) if edited else None)
-    kind = health.discovered_type(
-        delegations=delegations, tool_calls=tool_calls, retrievals=retrievals, llm_calls=llm_calls
-    )
-    tools = health.tools_of(loads(used) for *_, used in latest if used)
-    new = (
-        score, failing_for, word, health.agreed_status(word), round(100 * (total - failed) / total, 3) if total else None,
-        stored[5] if "type" in fixed else kind,
-        stored[6] if "llmModel" in fixed else health.model_of(model for _, _, model, _ in latest),
-        stored[7] if "capabilities" in fixed else dumps(tools),
-    )  # fmt: skip
-    if stored == new:
-        return None
-    return stored[5] != new[5], (*new, database_text(clock.to_us(now)), agent_id, owner_id)
-
-
-def _moment(value: Any) -> datetime | None:
-    if value is None:
-        return None
-    moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
-    return moment.replace(tzinfo=UTC)
+def _updates(raw: Raw, agents: list[tuple[int, str]], now: datetime) -> list[standing.Update]:
+    found = []
+    for owner_id, members in groupby(agents, key=lambda agent: agent[0]):
+        running = standing.running_of(raw, owner_id)
+        for _, agent_id in members:
+            update = standing.update_of(raw, owner_id, agent_id, running.get(agent_id), now)
+            if update is not None:
+                found.append(update)
+    return found
 
 
 def _refresh_workflows(engine: Engine, workflows: list[tuple[int, str]]) -> None:
@@ -150,25 +110,27 @@ def _refresh_workflows(engine: Engine, workflows: list[tuple[int, str]]) -> None
         return
     with transaction(engine) as raw:
         raw.many(
-            "UPDATE workflows SET orchestrationPattern=?,nodes=?,edges=?,updatedAt=? WHERE id=? AND userId=?",
+            "UPDATE workflows SET orchestrationPattern=?,nodes=?,edges=?,usualGap=?,updatedAt=? WHERE id=? AND userId=?",
             changes,
         )
         _bump(raw, {change[-1] for change in changes})
 
 
 def _workflow_change(raw: Raw, owner_id: int, workflow_id: str) -> tuple[Any, ...] | None:
-    statement = "SELECT orchestrationPattern,nodes,edges FROM workflows WHERE id=? AND userId=? AND origin<>'authored'"
+    statement = "SELECT orchestrationPattern,nodes,edges,usualGap FROM workflows WHERE id=? AND userId=? AND origin<>'authored'"
     found = raw.rows(statement, (workflow_id, owner_id))
     if not found:
         return None
     latest = raw.rows(
-        "SELECT graph,assignedAgents FROM tasks WHERE userId=? AND workflowId=? ORDER BY startedAt DESC,id DESC LIMIT ?",
+        "SELECT graph,assignedAgents,status,longestGap FROM tasks WHERE userId=? AND workflowId=? ORDER BY startedAt DESC,id DESC LIMIT ?",
         (owner_id, workflow_id, RUNS_A_GRAPH),
     )
     flows: Counter[str] = Counter()
     edges: dict[tuple[str, str], list[int]] = {}
     members: set[str] = set()
-    for graph_text, agents_text in latest:
+    gaps = [gap for _, _, status, gap in latest if status == "completed" and gap is not None]
+    usual_gap = nearest_rank(gaps, 95) if len(gaps) >= _FEWEST_GAPS else None
+    for graph_text, agents_text, _status, _gap in latest:
         members.update(loads(agents_text) if agents_text else ())
         graph = loads(graph_text) if graph_text else None
         if not graph:
@@ -194,10 +156,19 @@ def _workflow_change(raw: Raw, owner_id: int, workflow_id: str) -> tuple[Any, ..
         found[0][0],
         loads(found[0][1]) if found[0][1] else None,
         loads(found[0][2]) if found[0][2] else None,
+        found[0][3],
     )
-    if stored == (pattern, nodes, links):
+    if stored == (pattern, nodes, links, usual_gap):
         return None
-    return (pattern, dumps(nodes), dumps(links), database_text(clock.now_us()), workflow_id, owner_id)
+    return (
+        pattern,
+        dumps(nodes),
+        dumps(links),
+        usual_gap,
+        database_text(clock.now_us()),
+        workflow_id,
+        owner_id,
+    )
 
 
 def _bump(raw: Raw, owners: set[int]) -> None:

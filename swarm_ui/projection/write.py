@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from swarm_ui.orm import database_text
+from swarm_ui.projection import hours
 from swarm_ui.projection.diff import CONTRIBUTIONS, COUNTED, Change, Plan
-from swarm_ui.projection.registry import UNTOUCHED, register_agents
+from swarm_ui.projection.registry import LAST_SIGN, UNTOUCHED, register_agents
 from swarm_ui.rawsql import Raw
 
 
@@ -51,6 +52,7 @@ def apply_runs(raw: Raw, plans: list[Plan], now_us: int) -> None:
     _apply_contributions(raw, plans)
     _register(raw, plans, now)
     _apply_counters(raw, plans, now)
+    _apply_hours(raw, plans)
     for plan in plans:
         _forget(raw, plan)
         if plan.alerts or plan.known_alerts:
@@ -179,10 +181,9 @@ def _apply_counters(raw: Raw, plans: list[Plan], now: str) -> None:
         [(*moved.values(), now, agent_id, owner_id) for (owner_id, agent_id), moved in sorted(moves.items())],
     )
     raw.many(
-        "UPDATE swarm_agents SET lastHeartbeat=(SELECT MAX(lastAt) FROM task_agents WHERE task_agents.userId=? AND agentId=?) "
-        "WHERE id=? AND userId=?",
+        f"UPDATE swarm_agents SET lastHeartbeat={LAST_SIGN} WHERE id=? AND userId=?",
         [
-            (plan.owner_id, agent_id, agent_id, plan.owner_id)
+            (plan.owner_id, plan.owner_id, agent_id, plan.owner_id)
             for plan in plans
             for agent_id in sorted(plan.receded)
         ],
@@ -195,6 +196,16 @@ def _apply_counters(raw: Raw, plans: list[Plan], now: str) -> None:
                 for (owner_id, agent_id), at in sorted(moments.items())
             ],
         )
+
+
+def _apply_hours(raw: Raw, plans: list[Plan]) -> None:
+    moves: dict[tuple[int, str, int], list[int]] = {}
+    for plan in plans:
+        for (agent_id, hour), sums in plan.hours.items():
+            moved = moves.setdefault((plan.owner_id, agent_id, hour), [0] * len(sums))
+            for place, number in enumerate(sums):
+                moved[place] += number
+    hours.apply(raw, moves)
 
 
 _ALERT_COLUMNS = (
@@ -224,8 +235,11 @@ def _apply_alerts(raw: Raw, plan: Plan, now: str) -> None:
         ]
         known = min(same, key=lambda row: (not row[1], row[0]), default=None)
         if known is None:
-            columns = f"id,userId,resolved,touched,createdAt,updatedAt,{','.join(_ALERT_COLUMNS)}"
-            row = (alert["id"], owner_id, False, False, now, now, *values)
+            muted = _is_muted(raw, plan, alert, now)
+            columns = (
+                f"id,userId,resolved,touched,muted,resolvedAt,createdAt,updatedAt,{','.join(_ALERT_COLUMNS)}"
+            )
+            row = (alert["id"], owner_id, muted, muted, muted, now if muted else None, now, now, *values)
             raw.insert("alerts", columns, [row], ignore=True)
             continue
         stored.remove(known)
@@ -249,6 +263,16 @@ def _apply_alerts(raw: Raw, plan: Plan, now: str) -> None:
                 )
         elif kind == "agent_failure":
             raw.execute("DELETE FROM alerts WHERE id=? AND userId=?", (alert_id, owner_id))
+
+
+def _is_muted(raw: Raw, plan: Plan, alert: dict[str, Any], now: str) -> bool:
+    """Whether the agent that it is about is in maintenance (of a time-out: any of the run): then it is written down as dealt with."""
+    about = [alert["relatedAgentId"]] if alert["relatedAgentId"] else sorted(plan.agents)
+    statement = (
+        "SELECT id FROM swarm_agents WHERE userId=? AND maintenanceSince<=? AND (maintenanceUntil IS NULL OR maintenanceUntil>?) "
+        "AND id IN {}"
+    )
+    return any(raw.rows_in(statement, (plan.owner_id, now, now), about))
 
 
 def _cause(values: Sequence[Any]) -> Any:

@@ -18,6 +18,7 @@ from swarm_ui.orm import database_text
 from swarm_ui.projection import summaries
 from swarm_ui.projection.project import Projector
 from swarm_ui.rawsql import retrying, transaction
+from swarm_ui.sample import pulse
 from swarm_ui.sample.points import points_of
 from swarm_ui.sample.recording import Recording
 from swarm_ui.sample.removal import HOLD, alone, keep_alone, take_away
@@ -29,6 +30,8 @@ SERVICE = "atlas"
 DEPLOYED = timedelta(days=3)
 # Spans a portion: small ones keep the times of single runs apart, large ones are quicker.
 FEW, MANY = 400, 2_000
+# Of this time the changes of condition are told.
+WATCHED = timedelta(hours=12)
 # Younger alerts than this are still open; the older ones were resolved by somebody.
 LOOKED_AT = timedelta(hours=4)
 
@@ -79,6 +82,7 @@ class _Loader:
             self.engine, self.owner_id, points_of(self.used, self.resources["4.12.0"], self.now, DAYS)
         )
         retrying(self._resolve_old_alerts)
+        retrying(self._tell_signs_of_life)
         summaries.refresh(self.engine, self.agents, self.workflows)
         self.done.agents, self.done.workflows = len(self.agents), len(self.workflows)
         return self.done
@@ -146,6 +150,8 @@ class _Loader:
             self.done.spans += len(spans)
         with clock.at(at):
             done = self.projector.take(self.owner_id, [arrival.run.trace_id for arrival in portion])
+            if at > self.now - WATCHED:
+                summaries.refresh(self.engine, done.agents, set())
         self.agents |= done.agents
         self.workflows |= done.workflows
         self.done.runs += len(portion)
@@ -160,6 +166,10 @@ class _Loader:
         if now > self.alone_until - HOLD // 2:
             keep_alone(self.owner_id)
             self.alone_until = now + HOLD
+
+    def _tell_signs_of_life(self) -> None:
+        with transaction(self.engine) as raw:
+            pulse.tell(raw, self.owner_id, self.now, random.Random("pulse"))
 
     def _resolve_old_alerts(self) -> None:
         """Somebody looked at the old alerts, a while after each came."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from swarm_ui import clock
+from swarm_ui.agents.purging import KEPT_OF_AGENTS
 from swarm_ui.errors import Refused
 from swarm_ui.extensions import db
 from swarm_ui.ingest.conventions import SAMPLE
@@ -11,6 +12,7 @@ from swarm_ui.ingest.facts import framework_of
 from swarm_ui.ingest.payload import block_of
 from swarm_ui.projection import summaries
 from swarm_ui.projection.forget import delete_in, forget_runs
+from swarm_ui.projection.registry import LAST_SIGN
 from swarm_ui.rawsql import Raw, retrying, transaction
 from swarm_ui.sample.wording import LIBRARIES
 
@@ -150,7 +152,7 @@ def _remove_frame(owner_id: int, agents: set[str], frameworks: list[tuple[str, s
         statement = "SELECT DISTINCT agentId FROM task_agents WHERE userId=? AND agentId IN {}"
         used = {row[0] for row in raw.rows_in(statement, (owner_id,), sorted(sample | agents))}
         gone = sorted(sample - used)
-        for table in ("agent_configurations", "agent_revisions"):
+        for table in KEPT_OF_AGENTS:
             delete_in(raw, table, owner_id, "agentId", gone)
         delete_in(raw, "alerts", owner_id, "relatedAgentId", gone)
         delete_in(raw, "swarm_agents", owner_id, "id", gone)
@@ -161,6 +163,7 @@ def _remove_frame(owner_id: int, agents: set[str], frameworks: list[tuple[str, s
             "AND NOT EXISTS (SELECT 1 FROM tasks WHERE tasks.userId=? AND tasks.workflowId=workflows.id)",
             (owner_id, owner_id),
         )
+        _take_back_signs_of_life(raw, owner_id)
         for table in ("swarm_agents", "workflows"):
             raw.execute(
                 f"UPDATE {table} SET origin='discovered' WHERE userId=? AND origin='sample'", (owner_id,)
@@ -175,13 +178,25 @@ def _remove_frame(owner_id: int, agents: set[str], frameworks: list[tuple[str, s
     return kept
 
 
+def _take_back_signs_of_life(raw: Raw, owner_id: int) -> None:
+    """Of the sample's agents that stay."""
+    statement = "SELECT id FROM swarm_agents WHERE userId=? AND origin='sample' AND kept=0"
+    kept = [row[0] for row in raw.rows(statement, (owner_id,))]
+    delete_in(raw, "heartbeats", owner_id, "agentId", kept)
+    raw.many(
+        "UPDATE swarm_agents SET heartbeatPeriod=NULL,heartbeatGrace=NULL,beatAt=NULL,beatStatus=NULL,watchedAt=NULL,maintenanceSince=NULL,"
+        "maintenanceUntil=NULL,maintenanceReason=NULL WHERE userId=? AND id=? AND revision=0",
+        [(owner_id, agent_id) for agent_id in kept],
+    )
+
+
 def _correct_times(raw: Raw, owner_id: int, agents: list[str]) -> None:
     """When agents that stay were last at work, now that some of their runs are gone."""
     raw.many(
-        "UPDATE swarm_agents SET lastHeartbeat=(SELECT MAX(lastAt) FROM task_agents WHERE task_agents.userId=? AND agentId=swarm_agents.id),"
+        f"UPDATE swarm_agents SET lastHeartbeat={LAST_SIGN},"
         "lastProgressAt=(SELECT MAX(tasks.lastProgressAt) FROM task_agents JOIN tasks ON tasks.id=taskId AND tasks.userId=? "
         "WHERE task_agents.userId=? AND agentId=swarm_agents.id) WHERE userId=? AND id=?",
-        [(owner_id, owner_id, owner_id, owner_id, agent_id) for agent_id in agents],
+        [(owner_id, owner_id, owner_id, owner_id, owner_id, agent_id) for agent_id in agents],
     )
 
 

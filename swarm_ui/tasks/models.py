@@ -55,6 +55,10 @@ class Task(Timed, OwnedInBulk, db.Model):
     failed_agent_id: Mapped[str | None] = mapped_column("failedAgentId", Id)
     failed_step: Mapped[str | None] = mapped_column("failedStep", String(255))
     last_progress_at: Mapped[datetime | None] = mapped_column("lastProgressAt")
+    # While it runs: when it is timed out unless something arrives.
+    deadline_at: Mapped[datetime | None] = mapped_column("deadlineAt")
+    # The longest time (ms) in which nothing began or ended.
+    longest_gap: Mapped[int | None] = mapped_column("longestGap", Integer)
     input_tokens: Mapped[int | None] = mapped_column("inputTokens", Integer)
     output_tokens: Mapped[int | None] = mapped_column("outputTokens", Integer)
     cached_tokens: Mapped[int | None] = mapped_column("cachedTokens", Integer)
@@ -115,6 +119,11 @@ class TaskAgent(OwnedInBulk, db.Model):
     delegations: Mapped[int] = mapped_column(default=0)
     model: Mapped[str | None] = mapped_column(String(255))
     tools: Mapped[list | None] = mapped_column(Json)
+    # 1 where the run failed first at this agent.
+    broke: Mapped[int] = mapped_column(default=0, server_default="0")
+    # While the run runs: whether it works, or waits for another agent.
+    doing: Mapped[str | None] = mapped_column(Words("working", "waiting"))
+    waits_for: Mapped[str | None] = mapped_column("waitsFor", Id)
 
 
 class Message(Timed, OwnedInBulk, db.Model):

@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 IDLE_SECONDS = 1.0
 SEEN_EVERY_US = 5_000_000
 SUMMARIES_EVERY_US = 2_000_000
+HEALTH_EVERY_US = 1_000_000
 SWEEP_EVERY_US = 30_000_000
 PURGE_EVERY_US = 3_600_000_000
 ERASE_EVERY_US = 1_000_000
@@ -59,6 +60,7 @@ class Worker:
         self.workflows: set[tuple[int, str]] = set()
         self._going = True
         self._erasing = False
+        self._looked_at = 0
         self._seen_at = self._summed_at = self._swept_at = self._purged_at = self._erased_at = 0
         self._measured_at = 0
 
@@ -92,6 +94,9 @@ class Worker:
             gc.freeze()  # what is left stays (caches, prices): no need to look at it the next time
         self.agents |= done.agents
         self.workflows |= done.workflows
+        if now - self._looked_at >= HEALTH_EVERY_US:
+            summaries.refresh(self.engine, summaries.due(self.engine), set())
+            self._looked_at = now
         if (self.agents or self.workflows) and now - self._summed_at >= SUMMARIES_EVERY_US:
             self.summarise()
             self._summed_at = now
@@ -125,9 +130,8 @@ class Worker:
         self.agents, self.workflows = set(), set()
 
     def sweep(self) -> None:
-        """Runs that went silent get their verdict; agents that did are called so."""
+        """Runs that went silent get their verdict."""
         retrying(self._mark_silent)
-        self.agents |= summaries.grown_quiet(self.engine)
 
     def _mark_silent(self) -> None:
         """Tasks that go on, of every owner (userId named in each row), of which nothing has arrived for RUN_TIMEOUT."""

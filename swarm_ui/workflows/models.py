@@ -41,6 +41,8 @@ class Workflow(Timed, Owned, db.Model):
     )
     description: Mapped[str | None] = mapped_column(LongText)
     tags: Mapped[list | None] = mapped_column(Json)
+    # The longest time (ms) in which usually nothing happens in its runs.
+    usual_gap: Mapped[int | None] = mapped_column("usualGap")
 
 
 class WorkflowTemplate(Timed, Owned, db.Model):

@@ -8,7 +8,9 @@ from pydantic import BaseModel
 from sqlalchemy import and_, case, func, or_, select
 
 from swarm_ui import clock
+from swarm_ui.agents.health import Judged
 from swarm_ui.agents.models import Agent
+from swarm_ui.agents.queries import assessed
 from swarm_ui.aggregates import day_of
 from swarm_ui.extensions import db
 from swarm_ui.metrics.sums import Runs, runs_by
@@ -120,7 +122,7 @@ def latest_runs(workflow_id: str, limit: int = 15) -> list[Any]:
 def agents_of(workflow: Workflow) -> dict[str, Any]:
     """Those of its nodes that are agents of this space still."""
     wanted = [node.get("agentId") for node in workflow.nodes or [] if isinstance(node, dict)]
-    statement = select(Agent.id, Agent.name, Agent.type, Agent.condition, Agent.health_score).where(
+    statement = select(Agent.id, Agent.name, Agent.type, *assessed).where(
         Agent.id.in_(wanted), Agent.deleted_at.is_(None)
     )
-    return {agent.id: agent for agent in db.session.execute(statement)}
+    return {agent.id: Judged(agent) for agent in db.session.execute(statement)}

@@ -36,7 +36,7 @@ def test_it_shows_the_runs_of_the_day(page, make, alice):
         alice, agents=[agent], started_at=NOW - timedelta(hours=3), status="failed", failed_agent_id=agent.id
     )
     row = page("/agents").select("tbody tr")[0]
-    assert row.select("td")[3].get_text() == "3"
+    assert row.select("td")[4].get_text() == "3"
     assert row.select_one("path.bad")["d"].count("M") == 1
     assert row.select_one("path.base")["d"].count("M") == 2
 
@@ -114,3 +114,39 @@ def test_statements_do_not_grow_with_rows(client, make, alice, statements):
     with statements() as many:
         client.get("/agents")
     assert len(few) == len(many) <= 8
+
+
+def test_filters_by_service_model_and_capability(page, make, alice):
+    make.agent(alice, name="one", service_name="shop", llm_model="mini", capabilities=["fetch", "fetch_page"])
+    make.agent(alice, name="two", service_name="", llm_model="maxi", capabilities=["fetch_page"])
+    assert names(page("/agents?service=shop")) == ["one"]
+    assert names(page("/agents?service=-")) == ["two"]
+    assert names(page("/agents?model=maxi")) == ["two"]
+    assert names(page("/agents?capability=fetch")) == ["one"]
+    assert sorted(names(page("/agents?capability=fetch_page"))) == ["one", "two"]
+    assert [option["value"] for option in page("/agents").select("select[name=service] option")] == [
+        "",
+        "-",
+        "shop",
+    ]
+
+
+def test_grouped_by_service_the_worst_first(page, make, alice):
+    for number in range(3):
+        make.agent(alice, name=f"a{number}", service_name="shop", condition="healthy")
+    make.agent(alice, service_name="bank", condition="silent")
+    seen = page("/agents?group=service")
+    assert names(seen) == ["bank", "shop"]
+    assert [row.get("href") for row in seen.select("tbody tr a.status")] == [
+        "/agents?service=bank&status=silent",
+        "/agents?service=shop&status=healthy",
+    ]
+    assert names(page("/agents?group=service&status=healthy")) == ["shop"]
+
+
+def test_who_may_not_change_anything_sees_no_boxes(page, make, alice, client_of):
+    make.agent(alice)
+    viewer = make.user()
+    make.membership(alice, viewer, "viewer")
+    assert page("/agents").select("input[name=agent]")
+    assert not page("/agents", client=client_of(viewer, alice)).select("input[name=agent]")

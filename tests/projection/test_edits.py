@@ -133,7 +133,7 @@ def test_the_moment_of_an_edit_does_not_matter(traces, call, agents, world, alic
         {"a": 1},
     )
     assert (now.capabilities, now.total_executions, now.failed_executions) == (["fetch", "search"], 3, 1)
-    assert (now.health_score, now.condition, now.status) == (75, "degraded", "active")
+    assert (now.health_score, now.condition, now.status) == (80, "degraded", "active")
     whole(world)
 
 
@@ -211,7 +211,7 @@ def test_an_agent_made_by_hand_becomes_the_one_of_its_traces(traces, call, agent
         "execution",
     )
     time.forward(days=8)
-    summaries.refresh(world.engine, summaries.grown_quiet(world.engine), set())
+    summaries.refresh(world.engine, summaries.due(world.engine), set())
     assert agents()["writer"].condition == "inactive"
     whole(world)
 

@@ -16,7 +16,7 @@ from tests.otlp import JSON, PROTOBUF, Draft, document, encoded
 TIMEOUT_US = 1_800_000_000
 DERIVED = (
     "tasks", "task_traces", "task_agents", "messages", "execution_logs", "metrics", "execution_history", "alerts", "swarm_agents",
-    "workflows", "integrations", "spans", "trace_links",
+    "workflows", "integrations", "spans", "trace_links", "agent_hours",
 )  # fmt: skip
 APPENDED = ("payload_blocks", "resources", "log_records", "trace_dirty", "metric_points", "space_versions")
 # When a row was written or its data arrived, and where its bytes lie, may differ.
@@ -25,6 +25,10 @@ ARRIVAL = {
     "updatedAt",
     "arrivedAt",
     "lastProgressAt",
+    "deadlineAt",
+    "running",
+    "healthSince",
+    "nextChangeAt",
     "resolvedAt",
     "lastSeenAt",
     "payload",

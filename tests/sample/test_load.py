@@ -106,8 +106,11 @@ def test_it_tells_what_is_going_wrong_now(loaded, all_of):
     agents = {agent.name: agent for agent in all_of(Agent)}
     assert agents["browser"].condition == "failing"
     assert agents["browser"].failure_streak >= 5
-    assert agents["researcher"].condition == agents["retriever"].condition == "degraded"
-    assert sum(agent.condition == "healthy" for agent in agents.values()) >= 8
+    assert agents["researcher"].condition == "degraded"
+    assert (agents["archivist"].condition, agents["archivist"].status) == ("silent", "error")
+    assert agents["summarizer"].condition == "late"
+    assert agents["sql-analyst"].condition == "maintenance"
+    assert sum(agent.condition == "healthy" for agent in agents.values()) >= 6
     latest = [
         task
         for task in all_of(Task)

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from swarm_ui import clock, crypto
 from swarm_ui.accounts.models import User
-from swarm_ui.agents.models import AgentConfiguration, AgentRevision
+from swarm_ui.agents.models import AgentConfiguration, AgentRevision, Heartbeats, StatusFlip
 from swarm_ui.extensions import db
 from swarm_ui.ingest import large
 from swarm_ui.integrations.models import LlmProvider
@@ -51,7 +51,10 @@ def send_runs(client, **options) -> None:
     )
     send(client, agent(7, "triage", 9, trace=2), **options)
     record = {"severityNumber": 17, "body": {"stringValue": "broken"}}
-    assert post(client, logs(record, record | {"traceId": f"{1:032x}"}), signal="logs", **options).status_code == 200
+    assert (
+        post(client, logs(record, record | {"traceId": f"{1:032x}"}), signal="logs", **options).status_code
+        == 200
+    )
     point = {"asInt": "7", "timeUnixNano": str(clock.now_us() * 1000), "attributes": []}
     assert post(client, metric("tokens", [point]), signal="metrics", **options).status_code == 200
     project()
@@ -67,10 +70,31 @@ def filled(app, make, alice, bob, key_for):
     mine = {"user_id": alice.id}
     one = make.agent(alice, name="by hand", origin="authored")
     now = clock.now()
-    make._add(AgentRevision(id=make._id(), agent_id=one.id, number=1, actor_id=bob.id, actor="Bob", snapshot={"name": "x"}, **mine))
+    make._add(
+        AgentRevision(
+            id=make._id(),
+            agent_id=one.id,
+            number=1,
+            actor_id=bob.id,
+            actor="Bob",
+            snapshot={"name": "x"},
+            **mine,
+        )
+    )
     make._add(AgentConfiguration(id=make._id(), agent_id=one.id, parameters={"a": [1, 2.5, None]}, **mine))
-    make._add(WorkflowTemplate(id=make._id(), name="template", orchestration_pattern="mesh", template_data={"n": 1}, **mine))
-    make._add(ConsensusResult(id=make._id(), consensus_type="voting", agent_results=[1], confidence=0.25, created_at=now, **mine))
+    make._add(Heartbeats(agent_id=one.id, hour=494_000, minutes=1 << 59, late=0, down_ms=5, **mine))
+    flip = {"from_word": "new", "to_word": "healthy", "reason": "score 99", "at": now, "last_at": now}
+    make._add(StatusFlip(id=make._id(), agent_id=one.id, **flip, **mine))
+    make._add(
+        WorkflowTemplate(
+            id=make._id(), name="template", orchestration_pattern="mesh", template_data={"n": 1}, **mine
+        )
+    )
+    make._add(
+        ConsensusResult(
+            id=make._id(), consensus_type="voting", agent_results=[1], confidence=0.25, created_at=now, **mine
+        )
+    )
     provider = LlmProvider(id=make._id(), name="main", provider="openai", **mine)
     crypto.seal(provider, "api_key", SECRET)
     make._add(provider)
