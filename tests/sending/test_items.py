@@ -347,7 +347,7 @@ def test_a_task_that_only_says_that_it_failed_blames_nobody(machine, told, page)
     machine.patch(f"/tasks/{task}", {"status": "failed"})
     found = told()
     assert (found.task.error_count, found.task.failed_step) == (0, None)
-    assert [alert.title for alert in found.alerts] == ["Nightly report failed with an error"]
+    assert [alert.title for alert in found.alerts] == ["Nightly report failed"]
     assert [line.message for line in found.logs] == ["Run failed after 0ms"]
     assert "No step of this run was sent" in page(f"/tasks/{task}").text
     assert [part.execution_time for part in found.parts().values()] == [None, None]
