@@ -79,16 +79,17 @@ def main() -> None:
         api.until("messages", lambda task=task: told(task), sent[name]) for name, task in tasks.items()
     )
     longest = max(len(step["content"]) for run in runs for step in run["history"])
-    kept = max(
-        len(item["content"]["text"])
-        for task in tasks.values()
-        for item in api.items(f"/tasks/{task['id']}/messages")
-    )
+    kept, in_order = 0, 0
+    for task in tasks.values():
+        messages = list(api.items(f"/tasks/{task['id']}/messages"))
+        kept = max([kept, *(len(item["content"]["text"]) for item in messages)])
+        in_order += [item["metadata"]["step"] for item in messages] == list(range(len(messages)))
     failed = sum(1 for task in tasks.values() if task["status"] == "failed")
     print(f"{len(names)} names of agents; spellings of one name within a run are one agent")
     report({
         "runs": (len(runs), len(tasks)),
         "failed runs": (len(runs), failed),
+        "runs in order": (len(runs), in_order),
         "messages": (sum(sent.values()), found),
         "longest message": (longest, kept),
     })  # fmt: skip

@@ -225,6 +225,8 @@ def _invocation(task: SentTask, name: str, items: list[Item], steps: list[Node])
     node = _node(task.trace_id, f"agent {name}", "agent", name, min(times), max(times), arrived_at)
     node.parent_id = task.root.span_id
     node.more = {"ag": name, "inv": 1} | ({"svc": task.service} if task.service else {})
+    if task.over_at is None:
+        node.more["opn"] = 1  # it may go on
     spoken = [item for item in items if item.kind == MESSAGE]
     if spoken and spoken[-1].said["messageType"] == "error":
         _fail(node, "message", spoken[-1].said.get("content"))

@@ -146,6 +146,7 @@ def alerts(
         agent = culprit.invocation.agent if culprit is not None and culprit.invocation is not None else None
         step = task["failedStep"] or title
         kind = task["errorType"] or "an error"
+        how = f"failed with {kind}" if task["failedStep"] or task["errorType"] else "failed"
         who = f"{agent}: {step}" if agent else f"{title}: {step}" if step != title else title
         return [
             _alert(
@@ -153,7 +154,7 @@ def alerts(
                 task,
                 "agent_failure",
                 "critical",
-                f"{who} failed with {kind}",
+                f"{who} {how}",
                 task["errorMessage"],
                 agent,
                 step,

@@ -97,6 +97,7 @@ def test_who_and_when_is_loaded_without_its_answers(installation, tmp_path):
     assert counts == {
         "runs": (2, 2),
         "failed runs": (2, 2),
+        "runs in order": (2, 2),
         "messages": (8, 8),
         "longest message": (88_000, 88_000),
     }
@@ -108,10 +109,7 @@ def test_who_and_when_is_loaded_without_its_answers(installation, tmp_path):
         task["workflowId"] and task["name"]: task for task in person.ask("GET", "/api/v1/tasks")["items"]
     }
     team, magentic = tasks["algorithm-generated-1"], tasks["hand-crafted-1"]
-    assert team["agents"] == ["Coder", "Computer_terminal"] or set(team["agents"]) == {
-        "Coder",
-        "Computer_terminal",
-    }
+    assert set(team["agents"]) == {"Coder", "Computer_terminal"}
     assert (team["failedAgent"], team["input"]) == (None, {"text": "How many?"})
     assert set(magentic["agents"]) == {"human", "Orchestrator", "WebSurfer"}
     kinds = [
@@ -143,6 +141,7 @@ def test_the_shared_part_of_who_and_when(installation, shared_data):
     assert counts == {
         "runs": (111, 111),
         "failed runs": (111, 111),
+        "runs in order": (111, 111),
         "messages": (2_588, 2_588),
         "longest message": (88_054, 88_054),
     }

@@ -288,7 +288,8 @@ def test_it_opens_on_every_page(machine, open_everything):
     assert [found.id for found in open_everything()] == [task]
 
 
-def test_its_rows_are_counted_in_a_fixed_number_of_statements(machine, statements):
+def test_its_rows_are_counted_in_a_fixed_number_of_statements(machine, statements, monkeypatch):
+    monkeypatch.setattr("swarm_ui.api.sending.refuse_overload", lambda: None)  # asks once a second
     machine.post("/tasks", [{"name": "warm"}])
     with statements() as few:
         machine.post("/tasks", [{"name": "x"} for _ in range(3)])
