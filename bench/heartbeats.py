@@ -26,7 +26,9 @@ def main(beats: int = 8_000) -> None:
             cpu, begun = server.cpu(), time.perf_counter()
             _send(server, requests, beats)
             took = time.perf_counter() - begun
-            print(f"  {words:<12} {beats / took:6.0f} /s, {1e6 * (server.cpu() - cpu) / beats:5.0f} µs of CPU each, {_rows(server)} rows of history")
+            print(
+                f"  {words:<12} {beats / took:6.0f} /s, {1e6 * (server.cpu() - cpu) / beats:5.0f} µs of CPU each, {_rows(server)} rows of history"
+            )
 
 
 def _registered(server: Server, key: str, name: str) -> str:

@@ -238,7 +238,10 @@ def _enter_by_key(scope: str, view: Callable[..., Any]) -> None:
     if holder.scopes.isdisjoint((scope, *getattr(view, "other_scopes", ()))):
         raise Refused(403, f"This API key has no scope '{scope}'.")
     if in_path and holder.scopes != {scope}:
-        raise Refused(403, f"A key in an address may have the scope '{scope}' and no other: addresses are written into logs.")
+        raise Refused(
+            403,
+            f"A key in an address may have the scope '{scope}' and no other: addresses are written into logs.",
+        )
     if not ranks(KEY_ROLE, getattr(view, "needs", ROLES[0] if scope != "write" else ROLES[-1])):
         raise Refused(403, "No API key may do this: it takes the owner of the space, in a browser.")
     if scope in ("ingest", "ping") or request.method not in SAFE_METHODS:

@@ -236,7 +236,9 @@ def _apply_alerts(raw: Raw, plan: Plan, now: str) -> None:
         known = min(same, key=lambda row: (not row[1], row[0]), default=None)
         if known is None:
             muted = _is_muted(raw, plan, alert, now)
-            columns = f"id,userId,resolved,touched,muted,resolvedAt,createdAt,updatedAt,{','.join(_ALERT_COLUMNS)}"
+            columns = (
+                f"id,userId,resolved,touched,muted,resolvedAt,createdAt,updatedAt,{','.join(_ALERT_COLUMNS)}"
+            )
             row = (alert["id"], owner_id, muted, muted, muted, now if muted else None, now, now, *values)
             raw.insert("alerts", columns, [row], ignore=True)
             continue
