@@ -8,11 +8,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from swarm_ui.agents import hours
 from swarm_ui.agents.health import streak
 from swarm_ui.agents.score import BASELINE, WINDOW, Known, score
 from swarm_ui.projection import leases, read
 from swarm_ui.projection import project as project_module
 from swarm_ui.projection.rebuild import rebuild
+from swarm_ui.rawsql import transaction
 from tests.otlp import JSON, PROTOBUF, Draft, agent, failing, llm, span_id, trace_id, workflow
 from tests.projection.runs import deliveries, runs
 from tests.projection.world import World, same
@@ -86,6 +88,12 @@ def test_counters_are_the_sums_of_what_each_run_contributed(world: World, drafts
         assert tuple(numbers) == sums
     assert_hours(world)
     assert_scores(world)
+    # As an import does where the archive has none.
+    world.change("DELETE FROM agent_hours WHERE userId=:owner")
+    world.change("UPDATE task_agents SET broke=0 WHERE userId=:owner")
+    with transaction(world.engine) as raw:
+        hours.fill(raw, world.owner_id)
+    assert_hours(world)
     (tokens,) = world.sql("SELECT SUM(tokenUsage),SUM(inputTokens) FROM metrics WHERE userId=:owner")
     assert world.sql("SELECT SUM(tokenUsage),SUM(inputTokens) FROM tasks WHERE userId=:owner") == [tokens]
     assert world.sql("SELECT COUNT(*) FROM spans WHERE userId=:owner AND taskId IS NULL") == [(0,)]
