@@ -179,7 +179,9 @@ def as_it_was(agent_id: str) -> None:
     with db.engine.begin() as connection:
         table, kept = db.metadata.tables["swarm_agents"], db.metadata.tables["agent_revisions"]
         connection.execute(kept.delete().where(kept.c.agentId == agent_id, kept.c.number > 1))
-        connection.execute(table.update().where(table.c.id == agent_id).values(deletedAt=None, revision=1, mergedInto=None))
+        connection.execute(
+            table.update().where(table.c.id == agent_id).values(deletedAt=None, revision=1, mergedInto=None)
+        )
 
 
 def all_rows() -> dict[str, list]:

@@ -100,7 +100,11 @@ def update_of(
     new: dict[str, Any] = {"running": running or None}
     foreign = row["origin"] == "authored" and row["lastProgressAt"] is None and row["beatAt"] is None
     if foreign and row["edited"] is None and _has_no_clock(row):
-        return None  # what another program wrote of it is not ours to judge
+        # What another program wrote of it is not ours to judge.
+        if row["nextChangeAt"] is None:
+            return None
+        left = health.Condition(row["healthWord"] or "new", "", "", None, None)
+        return Update(owner_id, agent_id, {"nextChangeAt": None}, left.word, left, beat_stored, False, False)
     unmet = foreign and (row["edited"] is None or row["healthScore"] is None)
     if not unmet:
         runs = latest_runs(raw, owner_id, agent_id, now)

@@ -14,7 +14,8 @@ _HEIGHT = 20
 _LEAST = 3
 # In a box 96 wide, to be stroked; every bar that there can be, since a list draws thousands of them.
 _BARS = [
-    [f"M{hour * 4 + 2},{_HEIGHT}V{_HEIGHT - height}" for height in range(_HEIGHT + 1)] for hour in range(HOURS)
+    [f"M{hour * 4 + 2},{_HEIGHT}V{_HEIGHT - height}" for height in range(_HEIGHT + 1)]
+    for hour in range(HOURS)
 ]
 
 

@@ -6,9 +6,9 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
+from swarm_ui.agents import hours
 from swarm_ui.jsontext import dumps, loads
 from swarm_ui.orm import database_text
-from swarm_ui.projection import hours
 from swarm_ui.projection.mapping import Run
 from swarm_ui.rawsql import Raw
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from swarm_ui.projection import hours
+from swarm_ui.agents import hours
 from swarm_ui.projection.diff import COUNTED
 from swarm_ui.rawsql import Raw
 

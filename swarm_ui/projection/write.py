@@ -7,8 +7,8 @@ projecting twice, late or in another order leaves the same figures. What people 
 from collections.abc import Sequence
 from typing import Any
 
+from swarm_ui.agents import hours
 from swarm_ui.orm import database_text
-from swarm_ui.projection import hours
 from swarm_ui.projection.diff import CONTRIBUTIONS, COUNTED, Change, Plan
 from swarm_ui.projection.registry import LAST_SIGN, UNTOUCHED, register_agents
 from swarm_ui.rawsql import Raw

@@ -18,10 +18,12 @@ from sqlalchemy import Connection, Engine, Table, insert, select, update
 
 from swarm_ui import clock, ids
 from swarm_ui.accounts.models import Membership, User, new_space_key
+from swarm_ui.agents import hours
 from swarm_ui.audit import COMMAND_LINE
 from swarm_ui.ingest import large, payload
 from swarm_ui.jsontext import clean_text, loads
 from swarm_ui.live import bump
+from swarm_ui.rawsql import Raw
 from swarm_ui.space import archive
 from swarm_ui.space.models import SpaceWork
 from swarm_ui.space.tables import owned_tables
@@ -224,6 +226,9 @@ def store(
             waiting, size = [], 0
     with engine.execution_options(writes=True).begin() as connection:
         _insert(connection, owner_id, waiting, people)
+        if "agent_hours" not in checked.end["rows"]:
+            driver: Any = connection.connection.driver_connection
+            hours.fill(Raw(driver, connection.dialect.name == "sqlite"), owner_id)
         change = update(SpaceWork).where(SpaceWork.id == work_id)
         connection.execute(change.values(lines=number, done=checked.end["rows"], finished_at=clock.now()))
         bump(connection, owner_id)

@@ -56,6 +56,10 @@ def gallery(installation: Installation) -> Gallery:
     full.ask(
         "PATCH", f"/api/v1/agents/{made['id']}", {"description": "Reads it twice. " * 60, "switchedOff": True}
     )
+    watched = f"/api/v1/agents/{failed['failedAgentId']}"
+    full.ask("PATCH", watched, {"heartbeatPeriod": 600})
+    full.ask("POST", f"{watched}/heartbeat", {"status": "ok", "message": "All is well."})
+    full.ask("POST", f"/api/v1/agents/{made['id']}/maintenance", {"reason": "New keys"})
     gone = full.ask("POST", "/api/v1/agents", {"name": "nobody"})
     full.ask("DELETE", f"/api/v1/agents/{gone['id']}")
     used = empty.link().removeprefix(installation.url)
@@ -82,11 +86,13 @@ FULL = {
     "overview": "/",
     "connect": "/connect",
     "agents": "/agents",
+    "agents by service": "/agents?group=service",
     "agent": "{agent}",
     "agent made by hand": "{made}",
     "new agent": "/agents/new",
     "edited agent": "{agent}/edit",
     "agent to delete": "{agent}/delete",
+    "agent to merge": "{agent}/merge",
     "deleted agents": "/agents/deleted",
     "revisions": "{made}/revisions",
     "no revisions": "{agent}/revisions",

@@ -1,15 +1,20 @@
 """The data flow's invariants: whatever the order, the cuts, the repetitions and the encodings, the same spans give the same derived rows."""
 
 import os
+from datetime import UTC, datetime
 from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from swarm_ui.agents import hours
+from swarm_ui.agents.health import streak
+from swarm_ui.agents.score import BASELINE, WINDOW, Known, score
 from swarm_ui.projection import leases, read
 from swarm_ui.projection import project as project_module
 from swarm_ui.projection.rebuild import rebuild
+from swarm_ui.rawsql import transaction
 from tests.otlp import JSON, PROTOBUF, Draft, agent, failing, llm, span_id, trace_id, workflow
 from tests.projection.runs import deliveries, runs
 from tests.projection.world import World, same
@@ -81,9 +86,60 @@ def test_counters_are_the_sums_of_what_each_run_contributed(world: World, drafts
             agent=agent_id,
         )
         assert tuple(numbers) == sums
+    assert_hours(world)
+    assert_scores(world)
+    # As an import does where the archive has none.
+    world.change("DELETE FROM agent_hours WHERE userId=:owner")
+    world.change("UPDATE task_agents SET broke=0 WHERE userId=:owner")
+    with transaction(world.engine) as raw:
+        hours.fill(raw, world.owner_id)
+    assert_hours(world)
     (tokens,) = world.sql("SELECT SUM(tokenUsage),SUM(inputTokens) FROM metrics WHERE userId=:owner")
     assert world.sql("SELECT SUM(tokenUsage),SUM(inputTokens) FROM tasks WHERE userId=:owner") == [tokens]
     assert world.sql("SELECT COUNT(*) FROM spans WHERE userId=:owner AND taskId IS NULL") == [(0,)]
+
+
+def assert_hours(world: World) -> None:
+    """What agents did by the hour is what their contributions add up to."""
+    wanted: dict[tuple[str, int], list[int]] = {}
+    contributed = "agentId,at,broke,executions,failures,executionTime"
+    for agent_id, at, *numbers in world.sql(f"SELECT {contributed} FROM task_agents WHERE userId=:owner"):
+        moment = datetime.fromisoformat(str(at)).replace(tzinfo=UTC)
+        sums = wanted.setdefault((agent_id, int(moment.timestamp()) // 3600), [0] * 5)
+        for place, number in enumerate((1, *numbers)):
+            sums[place] += number or 0
+    columns = "agentId,hour,runs,broken,executions,failures,executionTime"
+    kept = {
+        (row[0], row[1]): list(row[2:])
+        for row in world.sql(f"SELECT {columns} FROM agent_hours WHERE userId=:owner")
+    }
+    assert kept == wanted
+
+
+def assert_scores(world: World) -> None:
+    """Score, streak and rate as they are stored equal those of the rows that they are made of, worked out here once more."""
+    for agent_id, stored, rate, total, failed in world.sql(
+        "SELECT id,healthScore,successRate,totalExecutions,failedExecutions FROM swarm_agents WHERE userId=:owner"
+    ):
+        runs = world.sql(
+            "SELECT executions,failures,executionTime FROM task_agents WHERE userId=:owner AND agentId=:agent ORDER BY at DESC,taskId DESC",
+            agent=agent_id,
+        )
+        alerts = world.sql(
+            "SELECT DISTINCT severity,fingerprint FROM alerts WHERE userId=:owner AND relatedAgentId=:agent AND resolved=0",
+            agent=agent_id,
+        )
+        latest = runs[:WINDOW]
+        known = Known(
+            executions=sum(row[0] for row in latest),
+            failures=sum(min(row[0], row[1]) for row in latest),
+            streak=streak([(row[0], row[1]) for row in latest]),
+            times=[row[2] for row in latest if row[2] is not None],
+            times_before=[row[2] for row in runs[WINDOW : WINDOW + BASELINE] if row[2] is not None],
+            critical=len(alerts),
+        )
+        assert stored == score(known).total
+        assert rate is None if not total else float(rate) == round(100 * (total - failed) / total, 3)
 
 
 @EXAMPLES

@@ -48,3 +48,23 @@ def apply(raw: Raw, moves: dict[tuple[int, str, int], list[int]]) -> None:
         "DELETE FROM agent_hours WHERE userId=? AND agentId=? AND hour=? AND runs=0",
         [key for key, sums in changing if sums[0] < 0],
     )
+
+
+def fill(raw: Raw, owner_id: int) -> None:
+    """Of contributions that came from where no hours were kept, such as an archive of an older version."""
+    raw.execute(
+        "UPDATE task_agents SET broke=1 WHERE userId=? AND EXISTS (SELECT 1 FROM tasks WHERE tasks.id=task_agents.taskId "
+        "AND tasks.userId=task_agents.userId AND tasks.status='failed' AND tasks.failedAgentId=task_agents.agentId)",
+        (owner_id,),
+    )
+    hour = (
+        "CAST(strftime('%s',at) AS INTEGER)/3600"
+        if raw.sqlite
+        else "TIMESTAMPDIFF(HOUR,'1970-01-01 00:00:00',at)"
+    )
+    raw.execute(
+        f"INSERT INTO agent_hours (userId,agentId,hour,{','.join(SUMS)}) "
+        f"SELECT userId,agentId,{hour},COUNT(*),SUM(broke),SUM(executions),SUM(failures),SUM(COALESCE(executionTime,0)) "
+        f"FROM task_agents WHERE userId=? GROUP BY userId,agentId,{hour}",
+        (owner_id,),
+    )
