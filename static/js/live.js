@@ -85,7 +85,7 @@
   //   [data-grows]  a list that shows its newest rows: older ones stay, up to MOST_KEPT
 
   const MOST_KEPT = 1000, grown = new WeakSet();
-  const keyOf = (node) => node.nodeType !== Node.ELEMENT_NODE ? null : node.id || (node.matches("a.wf-row, a[data-key]") ? node.getAttribute("href") : null);
+  const keyOf = (node) => node.nodeType !== Node.ELEMENT_NODE ? null : node.getAttribute("id") || (node.matches("a.wf-row, a[data-key]") ? node.getAttribute("href") : null);
   const isKept = (node) => node.nodeType === Node.ELEMENT_NODE && node.hasAttribute("data-kept");
 
   function morph(from, to) {

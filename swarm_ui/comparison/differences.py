@@ -112,7 +112,7 @@ def _of_calls(left: Run, right: Run, agents: Mapping[str, Known], same: list[str
         span_id, at = right.first_calls[agent_id]
         name = agents[agent_id].name if agent_id in agents else "without an agent"
         place: dict[str, Any] = {
-            "subject": name, "agent_id": agent_id or None, "span_id": span_id, "at": clock.from_us(at),
+            "subject": name, "agent_id": agent_id or None, "span_id": span_id, "at": _moment(at),
             "on_path": bool(agent_id) and agent_id == right.task.failed_agent_id,
         }  # fmt: skip
         found += _of_agent(left, right, agent_id, place, equal)
@@ -160,6 +160,14 @@ def _of_agent(
     return found
 
 
+def _moment(at_us: int) -> datetime | None:
+    """None for a time that no calendar holds: clients send what they like."""
+    try:
+        return clock.from_us(at_us)
+    except OverflowError:
+        return None
+
+
 def _unlike(models: Iterable[str], others: Iterable[str]) -> list[str]:
     others = list(others)
     return [model for model in models if not any(same_model(model, other) for other in others)]
@@ -179,11 +187,21 @@ def _named(before: Mapping[str, str], after: Mapping[str, str]) -> list[tuple[st
 def _of_versions(left: Run, right: Run, same: list[str]) -> list[Difference]:
     """Of instrumentations that both runs were told of by: a run that broke off early says less."""
     shared = left.versions.keys() & right.versions.keys()
-    found = [
-        Difference("version", name, "version", left.versions[name], right.versions[name])
-        for name in sorted(shared)
-        if left.versions[name] != right.versions[name]
-    ]
+    found = []
+    for name in sorted(shared):
+        if left.versions[name] != right.versions[name]:
+            span_id, at = right.first_spans[name]
+            found.append(
+                Difference(
+                    "version",
+                    name,
+                    "version",
+                    left.versions[name],
+                    right.versions[name],
+                    _moment(at),
+                    span_id=span_id,
+                )
+            )
     if shared and not found:
         same.append(plural(len(shared), "framework version"))
     return found

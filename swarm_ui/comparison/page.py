@@ -16,7 +16,6 @@ from swarm_ui.tasks.models import Task, TaskAgent
 MOST_ROWS = 400
 # Of texts so much is compared.
 MOST_TEXT = 20_000
-LONGEST_LINE = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +54,15 @@ def compare(left: Any, right: Any) -> Comparison:
     )
 
 
+def changed(left: Any, right: Any) -> differences.Changed:
+    """The part of `compare` that says what changed."""
+    return differences.between(*reading.both(left, right))
+
+
 def context_of(found: Comparison, everything: bool) -> dict[str, Any]:
     lanes, hidden = shown_lanes(found, everything)
     left, right = found.left.task, found.right.task
+    words = _words(left, right)
     return {
         "comparison": found,
         "left": left,
@@ -67,8 +72,8 @@ def context_of(found: Comparison, everything: bool) -> dict[str, Any]:
         "lanes": lanes,
         "hidden_rows": hidden,
         "everything": everything,
-        "words": [(name, lines) for name, lines in _words(left, right) if lines],
-        "same_words": [name.lower() for name, lines in _words(left, right) if not lines],
+        "words": [(name, lines) for name, lines in words if lines],
+        "same_words": [name.lower() for name, lines in words if not lines],
     }
 
 

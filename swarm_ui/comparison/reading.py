@@ -75,6 +75,8 @@ class Run:
     contributions: dict[str, TaskAgent] = field(default_factory=dict)
     # When an agent first called a model, for the time and the link of what differs there.
     first_calls: dict[str, tuple[str, int]] = field(default_factory=dict)
+    # The same of instrumentations, by name.
+    first_spans: dict[str, tuple[str, int]] = field(default_factory=dict)
 
     @property
     def agent_ids(self) -> set[str]:
@@ -165,6 +167,8 @@ def _fill(
         row = rows[index]
         agent_id = row.agent_id or NO_AGENT
         _count(run, row, agent_id)
+        if row.scope:
+            run.first_spans.setdefault(row.scope.rpartition("@")[0], (row.span_id, row.started_at))
         if shown[index]:
             cost = row.cost if row.cost is not None else costs.get((run.task.id, row.span_id))
             lanes.setdefault(agent_id, []).append(_step(row, tree.key(index), began, cost))

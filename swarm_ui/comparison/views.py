@@ -8,7 +8,6 @@ from sqlalchemy import select
 
 from swarm_ui.comparison import page as comparing
 from swarm_ui.comparison import reading
-from swarm_ui.comparison.page import LONGEST_LINE
 from swarm_ui.extensions import db
 from swarm_ui.tasks import queries
 from swarm_ui.tasks.models import Task
@@ -58,7 +57,6 @@ def show(task_id: str, other_id: str) -> Response:
         found=found,
         task=found.Task,
         other=other,
-        longest_line=LONGEST_LINE,
         **comparing.context_of(comparison, parse(Shape, request.args).steps == "all"),
         **_choices(found.Task, other.Task.id, None),
     )
@@ -72,15 +70,13 @@ def changes(task_id: str) -> Response:
         return found
     good_id = reading.last_good(found.Task)
     good = queries.task_with_workflow(good_id) if good_id else None
-    comparison = comparing.compare(good, found) if good else None
     return page(
         "comparison/changes.html",
         part="comparison/_changes.html",
         found=found,
         task=found.Task,
         left=good and good.Task,
-        changed=comparison and comparison.changed,
-        comparison=comparison,
+        changed=comparing.changed(good, found) if good else None,
         look_back=reading.LOOK_BACK,
         brief=wants_fragment(),
     )

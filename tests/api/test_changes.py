@@ -5,6 +5,7 @@ from hashlib import sha256
 import pytest
 from sqlalchemy import func, select
 
+from swarm_ui.changes import marking
 from swarm_ui.extensions import db
 
 KEY = "swk_" + "k" * 40
@@ -141,3 +142,18 @@ def test_a_key_that_may_only_read_tells_nothing(app, make, alice):
     make.api_key(alice, hash=sha256(KEY.encode()).hexdigest(), scopes=["read"])
     answer = app.test_client().post("/api/v1/changes", json={"title": "x"}, headers={"x-api-key": KEY})
     assert answer.status_code == 403
+
+
+def test_told_twice_at_the_same_moment_it_is_one(ask, monkeypatch):
+    """The other request's row comes in between looking for it and writing it."""
+    made = ask("POST", {"id": "a", "title": "one"}, 201)
+    find, looked = marking._find, []
+
+    def find_late(key):
+        looked.append(key)
+        return find(key) if len(looked) > 1 else None
+
+    monkeypatch.setattr(marking, "_find", find_late)
+    before = events()
+    assert ask("POST", {"id": "a", "title": "one"}) == made
+    assert (len(looked), events()) == (2, before)

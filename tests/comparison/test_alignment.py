@@ -4,7 +4,7 @@ import time
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from swarm_ui.comparison import alignment
@@ -110,6 +110,7 @@ def test_what_differs_is_said(left, right, notes):
 words = st.lists(st.sampled_from("abcde"), max_size=30).map(lambda names: [("tool", name) for name in names])
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(words, words, st.sampled_from([0, alignment.MOST_CELLS]))
 def test_a_matching_is_in_order_and_true(left, right, cells):
     most, alignment.MOST_CELLS = alignment.MOST_CELLS, cells
@@ -123,6 +124,7 @@ def test_a_matching_is_in_order_and_true(left, right, cells):
         assert len(found) == len(left)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(words, words)
 def test_every_step_is_there_once(left, right):
     one = Lane("a", "x", [step(name, at) for at, (_, name) in enumerate(left)])

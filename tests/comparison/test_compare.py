@@ -223,6 +223,20 @@ def test_hostile_names_are_text(make, alice, page):
     assert not opened.select("main script, main img")
 
 
+def test_times_that_no_calendar_holds(make, alice, page):
+    workflow_, one = make.workflow(alice), make.agent(alice)
+    runs = [
+        make.task(alice, agents=[one], workflow_id=workflow_.id, status=status, started_at=clock.now() - timedelta(hours=hours))
+        for status, hours in (("completed", 2), ("failed", 1))
+    ]  # fmt: skip
+    for run, model, scope in zip(runs, ("a", "b"), ("x@1", "x@2"), strict=True):
+        make.span(
+            alice, run, kind="llm", agent_id=one.id, model=model, scope=scope, started_at=1 << 62, ended_at=0
+        )
+    text = page(f"/tasks/{runs[1].id}/compare/{runs[0].id}").text
+    assert "x · version" in text
+
+
 def test_runs_without_steps_times_or_workflow(make, alice, page):
     one, other = (make.task(alice, status=status) for status in ("completed", "failed"))
     with_nothing = make.task(alice, workflow_id=None)
