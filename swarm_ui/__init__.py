@@ -97,6 +97,7 @@ def _add_features(app: Flask) -> None:
     from swarm_ui.members import views as members
     from swarm_ui.metrics import views as metrics
     from swarm_ui.overview import views as overview
+    from swarm_ui.search import views as search
     from swarm_ui.settings import views as settings
     from swarm_ui.space import views as space
     from swarm_ui.spaces import views as spaces
@@ -104,7 +105,7 @@ def _add_features(app: Flask) -> None:
     from swarm_ui.trail import views as trail
     from swarm_ui.workflows import views as workflows
 
-    pages = (overview, agents, tasks, workflows, alerts, metrics)
+    pages = (overview, agents, tasks, workflows, alerts, metrics, search)
     people = (accounts, sign_in, spaces, settings, members, integrations, space, trail, admin)
     for feature in (*pages, *people, api, ingest, ops):
         app.register_blueprint(feature.bp)

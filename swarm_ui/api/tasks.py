@@ -13,6 +13,7 @@ from swarm_ui.ingest.contents import input_of, output_of
 from swarm_ui.ingest.models import Resource, Span
 from swarm_ui.ingest.payload import Reader, session_reader, unpack
 from swarm_ui.tasks import queries
+from swarm_ui.tasks import search as task_search
 from swarm_ui.tasks.models import Task, TaskTrace
 from swarm_ui.web import Slice, keyset
 
@@ -28,10 +29,11 @@ def listed(wanted: TaskQuery) -> tuple[Slice, bool]:
         trace=wanted.traceId,
         since=wanted.since,
         until=wanted.until,
-        q=wanted.q,
         cursor=wanted.cursor,
     )
-    found, cut = queries.page_of(filter_, *shapes.TASK.columns, limit=wanted.limit)
+    search = task_search.read(wanted.q)
+    search.refuse_problems()
+    found, cut = queries.page_of(filter_, search, *shapes.TASK.columns, limit=wanted.limit)
     return Slice(_completed([shapes.TASK.read(row) for row in found.items]), found.next), cut
 
 

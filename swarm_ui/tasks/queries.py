@@ -2,18 +2,19 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, field_validator
-from sqlalchemy import ColumnElement, Select, func, or_, select
+from pydantic import BaseModel, Field
+from sqlalchemy import ColumnElement, Select, false, func, not_, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
-from swarm_ui import clock
 from swarm_ui.agents.models import Agent
 from swarm_ui.extensions import db
 from swarm_ui.ingest.models import Span
 from swarm_ui.metrics.models import Metric
+from swarm_ui.search.reading import Search
+from swarm_ui.tasks import search as task_search
 from swarm_ui.tasks.models import LEVELS, ExecutionLog, Message, Task, TaskAgent, TaskTrace
 from swarm_ui.web import RowId, Slice, keyset
 from swarm_ui.workflows.models import Workflow
@@ -21,7 +22,6 @@ from swarm_ui.workflows.models import Workflow
 # Text is searched in the newest runs of the range; the page says where it stopped.
 SEARCHED = 20_000
 OPTIONS = 200
-RANGES = {"24h": timedelta(hours=24), "7d": timedelta(days=7), "30d": timedelta(days=30)}
 # A run with more spans than this shows its first ones.
 MOST_SPANS = 20_000
 
@@ -44,41 +44,19 @@ IdText = Annotated[str, Field(max_length=64, pattern=r"^[!-~]+$")]
 
 
 class TaskFilter(BaseModel):
-    """The query of a task list. `range` counts back from now; `since` and `until` are moments (UTC where no zone is given)."""
+    """What programs ask of the list beside a text: `since` (inclusive) and `until` are moments, UTC where no zone is given."""
 
     status: Literal["pending", "running", "completed", "failed", "timeout"] | None = None
     workflow: RowId | None = None
     agent: RowId | None = None
     trace: RowId | None = None
-    range: Literal["24h", "7d", "30d", "all"] | None = None
     since: datetime | None = None
     until: datetime | None = None
-    q: str | None = Field(None, max_length=400)
     cursor: str | None = Field(None, max_length=200)
 
-    @field_validator("since", "until")
-    @classmethod
-    def _aware(cls, value: datetime | None) -> datetime | None:
-        return value.replace(tzinfo=UTC) if value and value.tzinfo is None else value
 
-    @field_validator("q")
-    @classmethod
-    def _trimmed(cls, value: str | None) -> str | None:
-        return (value or "").replace("\x00", "").strip() or None
-
-    def begins_at(self) -> datetime | None:
-        if self.since or self.range in (None, "all"):
-            return self.since
-        return clock.now() - RANGES[self.range]
-
-    @property
-    def is_narrowed(self) -> bool:
-        return bool(self.status or self.workflow or self.agent or self.trace or self.q or self.since or self.until
-                    or self.range not in (None, "all"))  # fmt: skip
-
-
-def listed(wanted: TaskFilter, *columns: Any) -> Select[Any]:
-    """The runs that match, unordered and without the text search; `order_of` says by which columns they page."""
+def listed(wanted: TaskFilter, search: Search, *columns: Any) -> Select[Any]:
+    """The runs that match, unordered and without the free words; `order_of` says by which columns they page."""
     statement = select(*columns)
     at, _ = order_of(wanted)
     if wanted.agent:
@@ -86,7 +64,7 @@ def listed(wanted: TaskFilter, *columns: Any) -> Select[Any]:
         statement = statement.add_columns(TaskAgent.at, TaskAgent.task_id)
         statement = statement.select_from(TaskAgent).join(Task, Task.id == TaskAgent.task_id)
         statement = statement.where(TaskAgent.agent_id == wanted.agent)
-        if wanted.status not in _RARE:
+        if not _is_rare(wanted, search):
             statement = _as_written(statement)
     else:
         statement = statement.select_from(Task)
@@ -97,11 +75,21 @@ def listed(wanted: TaskFilter, *columns: Any) -> Select[Any]:
     if wanted.trace:
         run = select(TaskTrace.task_id).where(TaskTrace.trace_id == wanted.trace.lower())
         statement = statement.where(Task.id == run.scalar_subquery())
-    if begins_at := wanted.begins_at():
+    since, until = task_search.bounds_of(search)
+    for begins_at in filter(None, (wanted.since, since)):
         statement = statement.where(at >= begins_at)
-    if wanted.until:
-        statement = statement.where(at < wanted.until)
-    return statement
+    for ends_at in filter(None, (wanted.until, until)):
+        statement = statement.where(at < ends_at)
+    return statement.where(*search.conditions)
+
+
+def _is_rare(wanted: TaskFilter, search: Search) -> bool:
+    asked = (
+        {wanted.status}
+        if wanted.status
+        else {value for token in search.of("status") for value in token.values}
+    )
+    return bool(asked) and asked <= set(_RARE)
 
 
 def _as_written(statement: Select[Any]) -> Select[Any]:
@@ -115,22 +103,35 @@ def order_of(wanted: TaskFilter) -> tuple[InstrumentedAttribute[Any], Instrument
     return (TaskAgent.at, TaskAgent.task_id) if wanted.agent else (Task.started_at, Task.id)
 
 
-def page_of(wanted: TaskFilter, *columns: Any, limit: int) -> tuple[Slice, bool]:
-    """One page of the list, newest first, and whether the text was searched in the newest SEARCHED runs only.
+def page_of(wanted: TaskFilter, search: Search, *columns: Any, limit: int) -> tuple[Slice, bool]:
+    """One page of the list, newest first, and whether the words were looked for in the newest SEARCHED runs only.
 
     `columns` must hold `Task.started_at` and `Task.id`.
     """
+    if wanted.agent is None and (agent_id := task_search.only_agent(search)):
+        wanted = wanted.model_copy(update={"agent": agent_id})
     at, row_id = order_of(wanted)
-    statement, cut = listed(wanted, *columns), False
-    if wanted.q:
-        if found := _with_id(wanted.q, *columns):
+    statement, cut = listed(wanted, search, *columns), False
+    if search.words:
+        if (
+            len(search.words) == 1
+            and not search.words[0].negated
+            and (found := _with_id(search.words[0].values[0], *columns))
+        ):
             return Slice(found, None), False
-        floor = listed(wanted, at.label("floor")).order_by(at.desc(), row_id.desc()).offset(SEARCHED).limit(1)
+        floor = (
+            listed(wanted, search, at.label("floor"))
+            .order_by(at.desc(), row_id.desc())
+            .offset(SEARCHED)
+            .limit(1)
+        )
         reached = db.session.execute(floor).scalar()
         cut = reached is not None
         if cut:
             statement = statement.where(at > reached)
-        statement = statement.where(_says(wanted.q))
+        for word in search.words:
+            says = _says(word.values[0])
+            statement = statement.where(not_(func.coalesce(says, false())) if word.negated else says)
     return keyset(statement, at, row_id, limit=limit, cursor=wanted.cursor), cut
 
 
@@ -172,20 +173,28 @@ def agent_of(agent_id: str | None) -> Any:
     """(name, type, deleted_at), None where there is no such agent. The name of one that was deleted leads nowhere."""
     if agent_id is None:
         return None
-    return db.session.execute(select(Agent.name, Agent.type, Agent.deleted_at).where(Agent.id == agent_id)).first()
+    return db.session.execute(
+        select(Agent.name, Agent.type, Agent.deleted_at).where(Agent.id == agent_id)
+    ).first()
 
 
-def options(model: type[Agent] | type[Workflow], chosen: str | None) -> list[tuple[str, str]]:
-    """(id, name) for a select: the first OPTIONS by name, and the chosen one."""
-    statement = select(model.id, model.name).order_by(model.name, model.id).limit(OPTIONS)
+def options(model: type[Agent] | type[Workflow]) -> list[str]:
+    """The first OPTIONS names, for a menu."""
+    statement = select(model.name).distinct().order_by(model.name).limit(OPTIONS)
     if issubclass(model, Agent):
         statement = statement.where(Agent.deleted_at.is_(None))
-    rows = db.session.execute(statement).all()
-    found = [(row.id, row.name) for row in rows]
-    if chosen and chosen not in dict(found):
-        row = db.session.execute(select(model.id, model.name).where(model.id == chosen)).first()
-        found.insert(0, (chosen, row.name if row else "one that is gone"))
-    return found
+    return [name for name in db.session.scalars(statement) if name]
+
+
+def name_of(model: type[Agent] | type[Workflow], row_id: str) -> str | None:
+    """The name of the row with this id where no other has it, so that it says the same."""
+    if not row_id.isascii():
+        return None
+    name = select(model.name).where(model.id == row_id).scalar_subquery()
+    found = db.session.scalars(
+        select(model.name).where(func.lower(model.name) == func.lower(name)).limit(2)
+    ).all()
+    return found[0] if len(found) == 1 else None
 
 
 def workflow_names(workflow_ids: Iterable[str | None]) -> dict[str, str]:

@@ -12,7 +12,10 @@ from swarm_ui import clock
 from swarm_ui.agents.models import Agent
 from swarm_ui.extensions import db
 from swarm_ui.live import live
+from swarm_ui.overview.frame import said
+from swarm_ui.search.tokens import value_in, written
 from swarm_ui.tasks import pretty, queries, run, steps
+from swarm_ui.tasks import search as task_search
 from swarm_ui.tasks.listing import assigned, line_of
 from swarm_ui.tasks.models import LEVELS, MESSAGE_TYPES, STATUSES, Message
 from swarm_ui.web import RowId, page, parse, wants_fragment
@@ -37,34 +40,68 @@ class LogFilter(BaseModel):
     cursor: str | None = Field(None, max_length=200)
 
 
+class Listing(BaseModel):
+    """Where in the list, beside its text."""
+
+    cursor: str | None = Field(None, max_length=200)
+
+
 @bp.get("")
 @live
 def index() -> Response:
-    wanted = parse(queries.TaskFilter, request.args)
-    tasks, is_cut = queries.page_of(wanted, *queries.ROW, limit=PAGE)
+    wanted = parse(Listing, request.args)
+    text = task_search.text_of(request.args, _name_of)
+    search = task_search.read(text)
+    here = url_for("tasks.index", q=text or None)
+    is_typed = "was" in request.args
+    if is_typed and not wants_fragment():
+        return redirect(here, 302)  # type: ignore[return-value]
+    tasks, is_cut = queries.page_of(
+        queries.TaskFilter(cursor=wanted.cursor), search, *queries.ROW, limit=PAGE
+    )
     names = queries.names_of(
         agent_id for task in tasks.items for agent_id in (*assigned(task)[:3], task.failed_agent_id)
     )
     workflow_names = queries.workflow_names(task.workflow_id for task in tasks.items)
     now = clock.now()
-    filters = queries.TaskFilter.model_fields.keys() - {"cursor"}
-    others: dict[str, Any] = {name: request.args[name] for name in filters if request.args.get(name)}
     context: dict[str, Any] = {
-        "first_url": url_for("tasks.index", **others),
-        "next_url": tasks.next and url_for("tasks.index", **others, cursor=tasks.next),
+        "search": search,
+        "cursor": wanted.cursor,
+        "is_typed": is_typed,
+        "here": here,
+        "next_url": tasks.next and url_for("tasks.index", q=text or None, cursor=tasks.next),
     }
-    if not wants_fragment():
-        context["workflows"] = queries.options(Workflow, wanted.workflow)
-        context["agents"] = queries.options(Agent, wanted.agent)
-    return page(
+    if not wants_fragment() or is_typed:
+        context["fields"] = task_search.FIELDS
+        context["chosen"] = {key: value_in(text, key) for key in task_search.MENUS}
+        context["options"] = {
+            "status": [(status, said(status)) for status in STATUSES],
+            "workflow": [(written(name), name) for name in queries.options(Workflow)],
+            "agent": [(written(name), name) for name in queries.options(Agent)],
+            "age": task_search.AGES,
+        }
+    response = page(
         "tasks/index.html",
-        part="tasks/_list.html",
-        wanted=wanted,
+        part="tasks/_found.html" if is_typed else "tasks/_list.html",
+        status=422 if search.problems and not wants_fragment() else 200,
         lines=[line_of(task, names, workflow_names, now) for task in tasks.items],
         searched=queries.SEARCHED if is_cut else None,
-        statuses=STATUSES,
+        was_typed=request.args.get("q", ""),
         **context,
     )
+    if is_typed:
+        response.headers["HX-Push-Url"] = here
+        if search.problems:
+            # Half of a word: what is shown stays until it is whole.
+            response.headers["HX-Push-Url"] = "false"
+            response.headers["HX-Reswap"] = "none"
+    return response
+
+
+def _name_of(key: str, row_id: str) -> str | None:
+    if key == "agent":
+        return queries.name_of(Agent, row_id)
+    return queries.name_of(Workflow, row_id) if key == "workflow" else None
 
 
 def of_task(view: Callable[..., Any]) -> Callable[..., Any]:
