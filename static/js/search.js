@@ -102,6 +102,9 @@
     event.stopPropagation();
   }, true);
 
+  // A menu wrote into the text: the answer says how it reads now.
+  document.addEventListener("search-text", (event) => { document.getElementById("q").value = event.detail.value; });
+
   document.addEventListener("mousedown", (event) => {
     const option = event.target.closest("#options > li");
     if (option) { event.preventDefault(); take(option); }

@@ -1,5 +1,6 @@
 """The list of runs, and one run: what happened, where it failed, what was said and logged."""
 
+import json
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, Literal
@@ -13,7 +14,7 @@ from swarm_ui.agents.models import Agent
 from swarm_ui.extensions import db
 from swarm_ui.live import live
 from swarm_ui.overview.frame import said
-from swarm_ui.search.tokens import value_in, written
+from swarm_ui.search.tokens import clean, value_in, written
 from swarm_ui.tasks import pretty, queries, run, steps
 from swarm_ui.tasks import search as task_search
 from swarm_ui.tasks.listing import assigned, line_of
@@ -86,11 +87,12 @@ def index() -> Response:
         status=422 if search.problems and not wants_fragment() else 200,
         lines=[line_of(task, names, workflow_names, now) for task in tasks.items],
         searched=queries.SEARCHED if is_cut else None,
-        was_typed=request.args.get("q", ""),
         **context,
     )
     if is_typed:
         response.headers["HX-Push-Url"] = here
+        if text != clean(request.args.get("q", "")):
+            response.headers["HX-Trigger"] = json.dumps({"search-text": text})  # a menu wrote into it; ASCII
         if search.problems:
             # Half of a word: what is shown stays until it is whole.
             response.headers["HX-Push-Url"] = "false"
