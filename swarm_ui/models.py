@@ -15,6 +15,7 @@ from swarm_ui.audit import AuditEvent
 from swarm_ui.ingest.models import LogRecord, PayloadBlock, Resource, Span, TraceDirty, TraceLink
 from swarm_ui.integrations.models import Integration, LlmProvider
 from swarm_ui.metrics.models import Metric, MetricPoint
+from swarm_ui.saved.models import SavedView
 from swarm_ui.space.models import SpaceWork
 from swarm_ui.tasks.models import (
     ConsensusResult,
@@ -50,6 +51,7 @@ __all__ = [
     "MetricPoint",
     "PayloadBlock",
     "Resource",
+    "SavedView",
     "SpaceVersion",
     "SpaceWork",
     "Span",

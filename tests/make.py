@@ -14,6 +14,7 @@ from swarm_ui.extensions import db
 from swarm_ui.ingest.models import Span
 from swarm_ui.integrations.models import Integration
 from swarm_ui.metrics.models import Metric
+from swarm_ui.saved.models import SavedView
 from swarm_ui.tasks.models import ExecutionHistory, ExecutionLog, Message, Task, TaskAgent, TaskTrace
 from swarm_ui.workflows.models import Workflow
 
@@ -154,6 +155,12 @@ def alert(owner, **fields) -> Alert:
     number = next(_count)
     fields = {"alert_type": "agent_failure", "severity": "critical", "title": f"agent {number} failed"} | fields
     return _add(Alert(id=_id(), user_id=owner.id, **fields))
+
+
+def saved_view(owner, **fields) -> SavedView:
+    number = next(_count)
+    fields = {"list": "tasks", "name": f"view {number}", "query": "q=status%3Afailed"} | fields
+    return _add(SavedView(id=_id(), user_id=owner.id, **fields))
 
 
 def integration(owner, **fields) -> Integration:

@@ -35,7 +35,8 @@ _ID = re.compile(r"[0-9a-hjkmnp-tv-z]{20}|[0-9a-f]{32}|[0-9a-f-]{36}")
 ROW = (
     Task.id, Task.name, Task.summary, Task.status, Task.workflow_id, Task.assigned_agents, Task.agent_count, Task.started_at,
     Task.execution_time, Task.token_usage, Task.estimated_cost, Task.error_type, Task.failed_step, Task.failed_agent_id,
-    Task.error_count, func.substr(Task.error_message, 1, 160).label("error_message"),
+    Task.error_count, Task.llm_calls, Task.tool_calls, Task.span_count, Task.session_id, Task.source,
+    func.substr(Task.error_message, 1, 160).label("error_message"),
 )  # fmt: skip
 
 
@@ -103,12 +104,20 @@ def order_of(wanted: TaskFilter) -> tuple[InstrumentedAttribute[Any], Instrument
     return (TaskAgent.at, TaskAgent.task_id) if wanted.agent else (Task.started_at, Task.id)
 
 
-def page_of(wanted: TaskFilter, search: Search, *columns: Any, limit: int) -> tuple[Slice, bool]:
-    """One page of the list, newest first, and whether the words were looked for in the newest SEARCHED runs only.
+def page_of(
+    wanted: TaskFilter,
+    search: Search,
+    *columns: Any,
+    limit: int,
+    by: InstrumentedAttribute[Any] = Task.started_at,
+    ascending: bool = False,
+) -> tuple[Slice, bool]:
+    """One page of the list, newest first unless told, and whether the words were looked for in the newest SEARCHED runs only.
 
-    `columns` must hold `Task.started_at` and `Task.id`.
+    `columns` must hold `by`, `Task.started_at` and `Task.id`.
     """
-    if wanted.agent is None and (agent_id := task_search.only_agent(search)):
+    in_time = by is Task.started_at
+    if in_time and wanted.agent is None and (agent_id := task_search.only_agent(search)):
         wanted = wanted.model_copy(update={"agent": agent_id})
     at, row_id = order_of(wanted)
     statement, cut = listed(wanted, search, *columns), False
@@ -132,7 +141,9 @@ def page_of(wanted: TaskFilter, search: Search, *columns: Any, limit: int) -> tu
         for word in search.words:
             says = _says(word.values[0])
             statement = statement.where(not_(func.coalesce(says, false())) if word.negated else says)
-    return keyset(statement, at, row_id, limit=limit, cursor=wanted.cursor), cut
+    if not in_time:
+        at, row_id = by, Task.id
+    return keyset(statement, at, row_id, limit=limit, cursor=wanted.cursor, ascending=ascending), cut
 
 
 def _with_id(q: str, *columns: Any) -> Sequence[Any]:

@@ -75,6 +75,7 @@ def filled(app, make, alice, bob, key_for):
     crypto.seal(provider, "api_key", SECRET)
     make._add(provider)
     make.event(alice, actor_id=bob.id, actor="Bob Baker")
+    make.saved_view(alice, creator_id=bob.id)
     return alice
 
 

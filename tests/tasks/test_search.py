@@ -166,7 +166,7 @@ def test_a_form_without_a_load_gets_list_menus_and_the_written_text(client, runs
     typed = client.get("/tasks?q=status:failed&was=&status=", headers=headers)
     assert "HX-Trigger" not in typed.headers
     html = typed.get_data(as_text=True)
-    assert html.count("hx-swap-oob") == 1
+    assert html.count("hx-swap-oob") == 2
     assert '<option value="failed" selected>' in html
 
 
