@@ -16,6 +16,7 @@ from swarm_ui.ingest.models import LogRecord, PayloadBlock, Resource, Span, Trac
 from swarm_ui.integrations.models import Integration, LlmProvider
 from swarm_ui.metrics.models import Metric, MetricPoint
 from swarm_ui.saved.models import SavedView
+from swarm_ui.search.models import SearchBacklog, SearchDoc
 from swarm_ui.space.models import SpaceWork
 from swarm_ui.tasks.models import (
     ConsensusResult,
@@ -52,6 +53,8 @@ __all__ = [
     "PayloadBlock",
     "Resource",
     "SavedView",
+    "SearchBacklog",
+    "SearchDoc",
     "SpaceVersion",
     "SpaceWork",
     "Span",

@@ -163,6 +163,18 @@ def saved_view(owner, **fields) -> SavedView:
     return _add(SavedView(id=_id(), user_id=owner.id, **fields))
 
 
+def index_words(owner) -> None:
+    """The full text of the owner's runs, as the worker makes it."""
+    from swarm_ui.rawsql import transaction
+    from swarm_ui.search import backlog
+
+    with transaction(db.engine) as raw:
+        raw.execute("DELETE FROM search_docs WHERE userId=?", (owner.id,))
+        backlog.ask_for(raw, owner.id)
+    while backlog.work_on(db.engine):
+        pass
+
+
 def integration(owner, **fields) -> Integration:
     fields = {"framework": "openai-agents", "version": "1.0.0"} | fields
     return _add(Integration(id=_id(), user_id=owner.id, **fields))

@@ -53,6 +53,7 @@ SHARED_TABLES = {
     "login_links": "read before anybody is signed in",
     "used_states": "read before anybody is signed in",
     "space_versions": "a counter by owner, asked for by owner in live.py",
+    "search_backlog": "a place by owner up to which the worker has indexed",
     "space_works": "outlives the space: the record that it was erased; read by the worker for all owners",
     "workers": "processes of the installation",
 }
@@ -108,6 +109,7 @@ def build(make, owner, word: str = "zanzibar") -> dict[str, str]:
     view = make.saved_view(owner, name=f"{word} view")
     key = make.api_key(owner, name=f"{word} key")
     make.event(owner, subject=f"{word} key", after={"name": word})
+    make.index_words(owner)
     member, host = make.user(name=f"{word} member"), make.user(name=f"{word} host")
     make.membership(owner, member)
     make.membership(host, owner)

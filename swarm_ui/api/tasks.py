@@ -33,8 +33,8 @@ def listed(wanted: TaskQuery) -> tuple[Slice, bool]:
     )
     search = task_search.read(wanted.q)
     search.refuse_problems()
-    found, cut = queries.page_of(filter_, search, *shapes.TASK.columns, limit=wanted.limit)
-    return Slice(_completed([shapes.TASK.read(row) for row in found.items]), found.next), cut
+    found, reach = queries.page_of(filter_, search, *shapes.TASK.columns, limit=wanted.limit)
+    return Slice(_completed([shapes.TASK.read(row) for row in found.items]), found.next), bool(reach)
 
 
 def one(task_id: str) -> dict[str, Any] | None:

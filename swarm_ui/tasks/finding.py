@@ -7,6 +7,7 @@ from swarm_ui import clock
 from swarm_ui.agents.models import Agent
 from swarm_ui.overview.frame import said
 from swarm_ui.saved import queries as saved
+from swarm_ui.search.snippets import snippets_of
 from swarm_ui.search.tokens import value_in, written
 from swarm_ui.tasks import address, queries
 from swarm_ui.tasks import search as task_search
@@ -21,7 +22,7 @@ PAGE = 50
 def list_of(here: Address, cursor: str | None) -> dict[str, Any]:
     """The list itself: a fixed number of statements."""
     search = task_search.read(here.text)
-    tasks, is_cut = queries.page_of(
+    tasks, reach = queries.page_of(
         queries.TaskFilter(cursor=cursor),
         search,
         *queries.ROW,
@@ -33,14 +34,19 @@ def list_of(here: Address, cursor: str | None) -> dict[str, Any]:
         agent_id for task in tasks.items for agent_id in (*assigned(task)[:3], task.failed_agent_id)
     )
     workflow_names = queries.workflow_names(task.workflow_id for task in tasks.items)
+    words = [token.values[0] for token in search.words if not token.negated]
+    snippets = snippets_of(tasks.items, words) if words else {}
     now = clock.now()
     return {
         "here": here,
         "search": search,
         "cursor": cursor,
         "next_url": tasks.next and here.url(cursor=tasks.next),
-        "lines": [line_of(task, names, workflow_names, now, here.columns) for task in tasks.items],
-        "searched": queries.SEARCHED if is_cut else None,
+        "lines": [
+            line_of(task, names, workflow_names, now, here.columns, snippets.get(task.id))
+            for task in tasks.items
+        ],
+        "reach": reach,
         "columns": address.COLUMNS,
         "orders": address.ORDERS,
     }

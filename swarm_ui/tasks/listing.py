@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from markupsafe import Markup
 
 from swarm_ui.formatting import MISSING, ago, clip, cost, duration, number, plural, tokens
+from swarm_ui.search.snippets import Snippet
 
 _FAILURES = frozenset({"failed", "timeout"})
 Names = Mapping[str, tuple[str, str | None]]
@@ -25,10 +26,16 @@ class Line(NamedTuple):
     status: str
     cells: tuple[str | Markup, ...]
     started: Markup
+    found: Snippet | None
 
 
 def line_of(
-    task: Any, names: Names, workflow_names: Mapping[str, str], now: datetime, columns: Sequence[str]
+    task: Any,
+    names: Names,
+    workflow_names: Mapping[str, str],
+    now: datetime,
+    columns: Sequence[str],
+    found: Snippet | None = None,
 ) -> Line:
     name, status, started_at = task.name or "Unnamed run", task.status, task.started_at
     workflow = workflow_names.get(task.workflow_id, "")
@@ -43,6 +50,7 @@ def line_of(
     return Line(
         task.id, name, clip(task.summary, 64), "" if workflow == name else workflow, failure, aside, status,
         tuple(_CELLS[column](task, names, now) for column in columns), ago(started_at, short=True),
+        found,
     )  # fmt: skip
 
 

@@ -2,25 +2,29 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
-from sqlalchemy import ColumnElement, Select, false, func, not_, or_, select
+from sqlalchemy import ColumnElement, Select, Text, and_, cast, exists, false, func, not_, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from swarm_ui.agents.models import Agent
 from swarm_ui.extensions import db
 from swarm_ui.ingest.models import Span
 from swarm_ui.metrics.models import Metric
+from swarm_ui.search import index
 from swarm_ui.search.reading import Search
 from swarm_ui.tasks import search as task_search
 from swarm_ui.tasks.models import LEVELS, ExecutionLog, Message, Task, TaskAgent, TaskTrace
 from swarm_ui.web import RowId, Slice, keyset
 from swarm_ui.workflows.models import Workflow
 
-# Text is searched in the newest runs of the range; the page says where it stopped.
+# What no index knows ("%", "→") is looked for in the newest runs; the page says where it stopped.
 SEARCHED = 20_000
+# Of so many of the newest runs that hold the words of a phrase the texts are read.
+MOST_LITERAL = 500
 OPTIONS = 200
 # A run with more spans than this shows its first ones.
 MOST_SPANS = 20_000
@@ -104,6 +108,20 @@ def order_of(wanted: TaskFilter) -> tuple[InstrumentedAttribute[Any], Instrument
     return (TaskAgent.at, TaskAgent.task_id) if wanted.agent else (Task.started_at, Task.id)
 
 
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What a search for words left out: `most` where more runs than these say them, `searched` where only these newest were looked at."""
+
+    most: int | None = None
+    searched: int | None = None
+
+    def __bool__(self) -> bool:
+        return self != _WHOLE
+
+
+_WHOLE = Reach()
+
+
 def page_of(
     wanted: TaskFilter,
     search: Search,
@@ -111,23 +129,51 @@ def page_of(
     limit: int,
     by: InstrumentedAttribute[Any] = Task.started_at,
     ascending: bool = False,
-) -> tuple[Slice, bool]:
-    """One page of the list, newest first unless told, and whether the words were looked for in the newest SEARCHED runs only.
+) -> tuple[Slice, Reach]:
+    """One page of the list, newest first unless told, and what the search for words left out.
 
     `columns` must hold `by`, `Task.started_at` and `Task.id`.
     """
     in_time = by is Task.started_at
     if in_time and wanted.agent is None and (agent_id := task_search.only_agent(search)):
         wanted = wanted.model_copy(update={"agent": agent_id})
-    at, row_id = order_of(wanted)
-    statement, cut = listed(wanted, search, *columns), False
+    statement, reach = listed(wanted, search, *columns), _WHOLE
     if search.words:
         if (
             len(search.words) == 1
             and not search.words[0].negated
             and (found := _with_id(search.words[0].values[0], *columns))
         ):
-            return Slice(found, None), False
+            return Slice(found, None), _WHOLE
+        conditions, reach = _saying(wanted, search)
+        statement = statement.where(*conditions)
+    at, row_id = order_of(wanted) if in_time else (by, Task.id)
+    return keyset(statement, at, row_id, limit=limit, cursor=wanted.cursor, ascending=ascending), reach
+
+
+def _saying(wanted: TaskFilter, search: Search) -> tuple[list[ColumnElement[bool]], Reach]:
+    """The free words as conditions: by the index of words, and where that knows less than was asked, by the texts themselves."""
+    conditions: list[ColumnElement[bool]] = []
+    most = searched = None
+    phrases = [token.values[0] for token in search.words if not token.negated]
+    asked = [phrase for phrase in phrases if index.can_be_asked(phrase)]
+    literal = [phrase for phrase in asked if not index.knows_all(phrase)]
+    if asked:
+        found = index.runs_saying(asked, MOST_LITERAL if literal else index.MOST)
+        conditions += [Task.id.in_(found.task_ids), *map(_literally, literal)]
+        most, searched = len(found.task_ids) if found.more else None, found.searched
+    for phrase in (token.values[0] for token in search.words if token.negated):
+        if index.can_be_asked(phrase):
+            found = index.runs_saying([phrase])
+            says = Task.id.in_(found.task_ids)
+            told = says if index.knows_all(phrase) else func.coalesce(and_(says, _literally(phrase)), false())
+            conditions.append(not_(told))
+            most = most or (len(found.task_ids) if found.more else None)
+        else:
+            conditions.append(not_(func.coalesce(_says(phrase), false())))
+    rest = [phrase for phrase in phrases if phrase not in asked]
+    if rest:
+        at, row_id = order_of(wanted)
         floor = (
             listed(wanted, search, at.label("floor"))
             .order_by(at.desc(), row_id.desc())
@@ -135,15 +181,22 @@ def page_of(
             .limit(1)
         )
         reached = db.session.execute(floor).scalar()
-        cut = reached is not None
-        if cut:
-            statement = statement.where(at > reached)
-        for word in search.words:
-            says = _says(word.values[0])
-            statement = statement.where(not_(func.coalesce(says, false())) if word.negated else says)
-    if not in_time:
-        at, row_id = by, Task.id
-    return keyset(statement, at, row_id, limit=limit, cursor=wanted.cursor, ascending=ascending), cut
+        if reached is not None:
+            conditions.append(at > reached)
+            searched = min(SEARCHED, searched or SEARCHED)
+        conditions += map(_says, rest)
+    return conditions, Reach(most, searched)
+
+
+def _literally(phrase: str) -> ColumnElement[bool]:
+    """The run says exactly this somewhere. Asked only of runs that hold its words."""
+
+    def holds(column: Any) -> ColumnElement[bool]:
+        return func.lower(column).contains(phrase.lower(), autoescape=True)
+
+    line = exists().where(ExecutionLog.task_id == Task.id, holds(ExecutionLog.message))
+    message = exists().where(Message.task_id == Task.id, holds(cast(Message.content, Text)))
+    return or_(_says(phrase), line, message)
 
 
 def _with_id(q: str, *columns: Any) -> Sequence[Any]:

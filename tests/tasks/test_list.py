@@ -205,6 +205,7 @@ def test_search_by_words(page, make, alice, words, found):
     make.task(alice, name="100% done")
     make.task(alice, name="snake_case")
     make.task(alice, name="汉字 run")
+    make.index_words(alice)
     response = page("/tasks?" + __import__("urllib.parse").parse.urlencode({"q": words}))
     assert [link.get_text() for link in response.select("#list tbody td:first-child > a")] == found
 
@@ -224,10 +225,10 @@ def test_an_id_finds_its_run_however_old(page, make, alice, ago, monkeypatch):
 def test_search_stops_somewhere_and_says_so(page, make, alice, ago, monkeypatch):
     monkeypatch.setattr(queries, "SEARCHED", 2)
     for number in range(4):
-        make.task(alice, name=f"import {number}", started_at=ago(hours=number))
-    assert listed(page, "?q=import") == ["import 0", "import 1"]
-    assert "Searched the newest 2 runs" in page("/tasks?q=import").text
-    assert "Searched" not in page("/tasks?q=import&range=24h&status=failed").text
+        make.task(alice, name=f"import → {number}", started_at=ago(hours=number))
+    assert listed(page, "?q=→") == ["import → 0", "import → 1"]
+    assert "Searched the newest 2 runs" in page("/tasks?q=→").text
+    assert "Searched" not in page("/tasks?q=→&range=24h&status=failed").text
 
 
 def test_empty_states_say_what_to_do(page, make, alice):

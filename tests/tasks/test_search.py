@@ -140,6 +140,7 @@ def test_the_rest_of_the_search_holds(found, runs):
 
 def test_pasted_text_is_text(found, make, alice):
     make.task(alice, name="crawl", error_message="ValueError: see https://example.org/a:b")
+    make.index_words(alice)
     assert found('"ValueError: see"') == ["crawl"]
     assert found("ValueError: see") == ["crawl"]
     assert found("https://example.org/a:b") == ["crawl"]
