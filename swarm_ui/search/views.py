@@ -1,4 +1,4 @@
-"""Completion for the search boxes of all lists."""
+"""Completion for the search boxes of all lists, and jumping to anything by name or id."""
 
 from typing import Annotated, Literal
 
@@ -6,10 +6,11 @@ from flask import Blueprint, Response, request
 from pydantic import BaseModel, StringConstraints
 
 from swarm_ui.search.completion import complete as completed
+from swarm_ui.search.jumping import places
 from swarm_ui.search.reading import Fields
 from swarm_ui.search.tokens import written
 from swarm_ui.tasks import search as tasks
-from swarm_ui.web import json_response, parse
+from swarm_ui.web import json_response, page, parse
 
 bp = Blueprint("search", __name__, url_prefix="/search")
 LISTS: dict[str, Fields] = {"tasks": tasks.FIELDS}
@@ -21,6 +22,17 @@ bp.add_app_template_filter(written, "as_typed")
 class Completion(BaseModel):
     list: Literal["tasks"] = "tasks"
     text: Annotated[str, StringConstraints(max_length=1000)] = ""
+
+
+class Jump(BaseModel):
+    q: Annotated[str, StringConstraints(max_length=400)] = ""
+
+
+@bp.get("", strict_slashes=False)
+def index() -> Response:
+    """A page of results; for the dialog its list alone."""
+    asked = parse(Jump, request.args).q.strip()
+    return page("search/index.html", part="search/_places.html", asked=asked, groups=places(asked))
 
 
 @bp.get("/complete")

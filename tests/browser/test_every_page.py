@@ -77,6 +77,7 @@ FULL = {
     "revision": "{made}/revisions/2",
     "tasks": "/tasks",
     "tasks, no match": "/tasks?q=nothing+status:failed",
+    "search": "/search?q=brief",
     "tasks, sorted": "/tasks?q=-status:running&sort=cost&col=errors&col=calls",
     "failed run": "{failed}",
     "completed run": "{completed}",

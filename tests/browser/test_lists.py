@@ -107,10 +107,41 @@ def test_text_is_found_in_names_errors_and_ids(tab, mira, runs):
     opened = tab(mira)
     for words in ("weekly", "Service Unavailable", runs[1]["id"], f"{1:032x}"):
         opened.open("/tasks")
-        opened.page.locator("#jump").fill(words)
-        opened.page.locator("#jump").press("Enter")
-        expect(opened.page.get_by_role("row", name="Failed")).to_have_count(1)
+        opened.page.locator("#q").fill(words)
         expect(opened.page.get_by_role("row", name="bug_triage")).to_have_count(0)
+        expect(opened.page.get_by_role("row", name="Failed")).to_have_count(1)
+
+
+def test_the_box_in_the_rail_leads_to_results(tab, mira, runs):
+    opened = tab(mira)
+    opened.open("/")
+    opened.page.locator("#jump").fill("triage")
+    opened.page.locator("#jump").press("Enter")
+    expect(opened.page.get_by_role("heading", level=1)).to_have_text("Search")
+    opened.page.get_by_role("link", name="All runs that say").click()
+    expect(opened.page.locator("#list tbody tr")).to_have_count(1)
+
+
+def test_jumping_by_keys(tab, mira, runs):
+    opened = tab(mira)
+    opened.open("/metrics")
+    press, dialog = opened.page.keyboard.press, opened.page.get_by_role("dialog")
+    press("Control+k")
+    expect(dialog.get_by_role("combobox")).to_be_focused()
+    expect(dialog.get_by_role("option").first).to_contain_text("Overview")
+    opened.page.keyboard.type("writ")
+    expect(dialog.get_by_role("option").first).to_contain_text("writer")
+    expect(dialog.get_by_role("option").first).to_have_attribute("aria-selected", "true")
+    press("Escape")
+    expect(dialog).to_have_count(0)
+    press("Control+k")
+    opened.page.keyboard.type(runs[2]["id"])
+    expect(dialog.get_by_role("option")).to_have_count(2)  # the run, and all that say so
+    press("ArrowDown")
+    press("ArrowUp")
+    press("Enter")
+    opened.page.wait_for_url("**/tasks/*")
+    assert task_id_of(opened) == runs[2]["id"]
 
 
 def test_the_list_is_walked_by_keys(tab, mira, runs):
