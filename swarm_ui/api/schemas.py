@@ -63,7 +63,7 @@ class TaskQuery(Paging):
     workflowId: RowId | None = None
     agentId: RowId | None = None
     traceId: RowId | None = None
-    q: Words | None = None
+    q: Annotated[str, StringConstraints(strip_whitespace=True, max_length=400)] | None = None
     since: Moment | None = None
     until: Moment | None = None
 

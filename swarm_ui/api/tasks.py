@@ -20,8 +20,8 @@ from swarm_ui.web import Slice, keyset
 log = logging.getLogger(__name__)
 
 
-def listed(wanted: TaskQuery) -> tuple[Slice, bool]:
-    """Newest first, and whether the text was searched in the newest runs only."""
+def listed(wanted: TaskQuery) -> tuple[Slice, queries.Reach]:
+    """Newest first, and what the search for words left out."""
     filter_ = queries.TaskFilter(
         status=wanted.status,
         workflow=wanted.workflowId,
@@ -34,7 +34,7 @@ def listed(wanted: TaskQuery) -> tuple[Slice, bool]:
     search = task_search.read(wanted.q)
     search.refuse_problems()
     found, reach = queries.page_of(filter_, search, *shapes.TASK.columns, limit=wanted.limit)
-    return Slice(_completed([shapes.TASK.read(row) for row in found.items]), found.next), bool(reach)
+    return Slice(_completed([shapes.TASK.read(row) for row in found.items]), found.next), reach
 
 
 def one(task_id: str) -> dict[str, Any] | None:
