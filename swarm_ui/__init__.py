@@ -100,6 +100,8 @@ def _add_features(app: Flask) -> None:
     from swarm_ui.metrics import views as metrics
     from swarm_ui.overview import views as overview
     from swarm_ui.pings import views as pings
+    from swarm_ui.saved import views as saved
+    from swarm_ui.search import views as search
     from swarm_ui.settings import views as settings
     from swarm_ui.space import views as space
     from swarm_ui.spaces import views as spaces
@@ -107,7 +109,7 @@ def _add_features(app: Flask) -> None:
     from swarm_ui.trail import views as trail
     from swarm_ui.workflows import views as workflows
 
-    pages = (overview, agents, tasks, comparison, conversations, workflows, alerts, metrics)
+    pages = (overview, agents, tasks, comparison, conversations, workflows, alerts, metrics, search, saved)
     people = (accounts, sign_in, spaces, settings, members, integrations, space, trail, admin)
     for feature in (*pages, *people, api, sending, ingest, pings, ops):
         app.register_blueprint(feature.bp)

@@ -23,6 +23,8 @@ from swarm_ui.changes.models import ChangeMarker
 from swarm_ui.ingest.models import LogRecord, PayloadBlock, Resource, Span, TraceDirty, TraceLink
 from swarm_ui.integrations.models import Integration, LlmProvider
 from swarm_ui.metrics.models import Metric, MetricPoint
+from swarm_ui.saved.models import SavedView
+from swarm_ui.search.models import SearchBacklog, SearchDoc
 from swarm_ui.space.models import SpaceWork
 from swarm_ui.tasks.models import (
     ConsensusResult,
@@ -61,6 +63,9 @@ __all__ = [
     "MetricPoint",
     "PayloadBlock",
     "Resource",
+    "SavedView",
+    "SearchBacklog",
+    "SearchDoc",
     "SpaceVersion",
     "SpaceWork",
     "Span",

@@ -137,6 +137,11 @@ def _integration(scene: Scene, verb: str) -> Ask:
     return Ask(f"/settings/integrations/{integration.id}/{verb}", subject=integration.id)
 
 
+def _view(scene: Scene, url: str, data: dict[str, Any] | None = None) -> Ask:
+    view = make.saved_view(scene.owner)
+    return Ask(url.format(view.id), data, subject=view.id)
+
+
 def _erase(scene: Scene) -> Ask:
     """What was begun before has ended: each may begin one."""
     with db.engine.execution_options(writes=True).begin() as connection:
@@ -295,6 +300,14 @@ CHANGES: dict[tuple[str, str], Change] = {
     ("POST", "/settings/integrations/<integration_id>/on"): Change(
         "editor", "integration.switch_on", lambda scene: _integration(scene, "on")
     ),
+    ("POST", "/saved-views"): Change(
+        "editor", "view.create", lambda scene: Ask("/saved-views", {"name": _name(), "query": "q=status:failed"}, subject=NEW),
+        [{}, {"name": " "}, {"name": "x" * 101}, {"name": "x", "list": "users"}, {"name": "x", "query": "q=statuss:x"}, {"name": "x", "query": "sort=name"}],
+    ),
+    ("POST", "/saved-views/<view_id>/rename"): Change(
+        "editor", "view.rename", lambda scene: _view(scene, "/saved-views/{}/rename", {"name": _name()}), [{}, {"name": ""}]
+    ),
+    ("POST", "/saved-views/<view_id>/delete"): Change("editor", "view.delete", lambda scene: _view(scene, "/saved-views/{}/delete")),
     ("POST", "/settings/data/export"): Change("owner", "space.export", _export),
     ("POST", "/settings/data/erase"): Change("owner", "space.erase", _erase, [{}, {"confirm": "somebody else"}]),
     ("POST", "/admin/people/<int(max=2147483647):user_id>/role"): Change(

@@ -15,6 +15,7 @@ from swarm_ui.extensions import db
 from swarm_ui.ingest.models import Span
 from swarm_ui.integrations.models import Integration
 from swarm_ui.metrics.models import Metric
+from swarm_ui.saved.models import SavedView
 from swarm_ui.tasks.models import ExecutionHistory, ExecutionLog, Message, Task, TaskAgent, TaskTrace
 from swarm_ui.workflows.models import Workflow
 
@@ -216,6 +217,24 @@ def change(owner, **fields) -> ChangeMarker:
     number = next(_count)
     fields = {"id": f"change-{number}", "title": f"release {number}", "kind": "deploy", "at": clock.now()} | fields
     return _add(ChangeMarker(user_id=owner.id, **fields))
+
+
+def saved_view(owner, **fields) -> SavedView:
+    number = next(_count)
+    fields = {"list": "tasks", "name": f"view {number}", "query": "q=status%3Afailed"} | fields
+    return _add(SavedView(id=_id(), user_id=owner.id, **fields))
+
+
+def index_words(owner) -> None:
+    """The full text of the owner's runs, as the worker makes it."""
+    from swarm_ui.rawsql import transaction
+    from swarm_ui.search import backlog
+
+    with transaction(db.engine) as raw:
+        raw.execute("DELETE FROM search_docs WHERE userId=?", (owner.id,))
+        backlog.ask_for(raw, owner.id)
+    while backlog.work_on(db.engine):
+        pass
 
 
 def integration(owner, **fields) -> Integration:

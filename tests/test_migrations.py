@@ -70,9 +70,14 @@ def tables() -> set[str]:
     return set(inspect(db.engine).get_table_names())
 
 
+def no_word_index(name, kind, _parents) -> bool:
+    """As in migrations/env.py."""
+    return not (kind in ("table", "index") and (name or "").startswith(("search_index", "ft_")))
+
+
 def differences() -> list:
     with db.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "include_name": no_word_index})
         return compare_metadata(context, db.metadata)
 
 

@@ -26,6 +26,7 @@ LARGE = (
     "metrics",
     "payload_blocks",
     "log_records",
+    "search_docs",
 )
 # By the thousand too, but there are lists of them in the order of an index.
 LISTED = ("tasks", "task_agents", "task_traces", "alerts")

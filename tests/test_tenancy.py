@@ -45,7 +45,7 @@ PUBLIC = {
     "overview.theme": "sets a cookie",
     "ops.metrics": "checks for itself: this machine, or a key",
 }
-LAST = ("/remove", "/end", "/enter", "/leave", "/end-others", "/logout")
+LAST = ("/remove", "/saved-views/<view_id>/delete", "/end", "/enter", "/leave", "/end-others", "/logout")
 NUMBERS = {"part", "member_id", "owner_id"}  # too short to be looked for in a page
 SHARED_TABLES = {
     "users": "people; who may see whom is the business of memberships",
@@ -55,6 +55,7 @@ SHARED_TABLES = {
     "login_links": "read before anybody is signed in",
     "used_states": "read before anybody is signed in",
     "space_versions": "a counter by owner, asked for by owner in live.py",
+    "search_backlog": "a place by owner up to which the worker has indexed",
     "space_works": "outlives the space: the record that it was erased; read by the worker for all owners",
     "workers": "processes of the installation",
 }
@@ -108,9 +109,11 @@ def build(make, owner, word: str = "zanzibar") -> dict[str, str]:
     make.history(owner, task)
     alert = make.alert(owner, title=f"{word} failed", related_agent_id=agents[1].id, related_task_id=task.id)
     integration = make.integration(owner, framework=f"{word}chain")
+    view = make.saved_view(owner, name=f"{word} view")
     key = make.api_key(owner, name=f"{word} key")
     make.event(owner, subject=f"{word} key", after={"name": word})
     make.change(owner, title=f"{word} release")
+    make.index_words(owner)
     member, host = make.user(name=f"{word} member"), make.user(name=f"{word} host")
     make.membership(owner, member)
     make.membership(host, owner)
@@ -119,6 +122,7 @@ def build(make, owner, word: str = "zanzibar") -> dict[str, str]:
         "agent_id": agents[1].id, "workflow_id": workflow.id, "task_id": task.id, "span_id": span.span_id, "key": span.span_id,
         "message_id": message.id, "log_id": log.id, "other_id": other.id, "alert_id": alert.id, "key_id": key.id, "part": "input", "number": "1",
         "member_id": str(member.id), "owner_id": str(host.id), "session_id": session.id, "integration_id": integration.id,
+        "view_id": view.id,
     }  # fmt: skip
 
 
@@ -170,7 +174,7 @@ def send(client, method: str, url: str, key: str | None = None):
     elif url.startswith("/agents/") and url.endswith("/edit"):
         body = {"data": {"name": "another name", "serviceName": "demo", "revision": "1"}}
     else:
-        body = {"data": {"role": "editor"}}
+        body = {"data": {"role": "editor", "name": "another name"}}
     return client.open(url, method=method, headers=headers, **body)
 
 

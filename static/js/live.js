@@ -69,8 +69,8 @@
   document.addEventListener("htmx:configRequest", (event) => {
     const {elt, headers, formData, verb} = event.detail;
     if (isTick(event) && elt.dataset.etag) headers["If-None-Match"] = `"${elt.dataset.etag}"`;
-    // Empty filters stay out of the address.
-    if (verb === "get" && formData) for (const [name, value] of [...formData]) if (value === "") formData.delete(name);
+    // Empty filters stay out of the address. A search form gets its address from the answer, and an emptied menu says something.
+    if (verb === "get" && formData && !formData.has("was")) for (const [name, value] of [...formData]) if (value === "") formData.delete(name);
   });
 
   function isTick(event) {

@@ -69,7 +69,7 @@ class TaskQuery(Paging):
     agentId: RowId | None = None
     traceId: RowId | None = None
     sessionId: Annotated[str, StringConstraints(max_length=255)] | None = None
-    q: Words | None = None
+    q: Annotated[str, StringConstraints(strip_whitespace=True, max_length=400)] | None = None
     since: Moment | None = None
     until: Moment | None = None
 

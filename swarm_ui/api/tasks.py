@@ -16,6 +16,7 @@ from swarm_ui.ingest.payload import Reader, session_reader, unpack
 from swarm_ui.ingest.sent import trace_of
 from swarm_ui.rawsql import transaction
 from swarm_ui.tasks import queries
+from swarm_ui.tasks import search as task_search
 from swarm_ui.tasks.models import Task, TaskTrace
 from swarm_ui.tenancy import owner_of
 from swarm_ui.web import Slice, keyset
@@ -23,8 +24,8 @@ from swarm_ui.web import Slice, keyset
 log = logging.getLogger(__name__)
 
 
-def listed(wanted: TaskQuery) -> tuple[Slice, bool]:
-    """Newest first, and whether the text was searched in the newest runs only."""
+def listed(wanted: TaskQuery) -> tuple[Slice, queries.Reach]:
+    """Newest first, and what the search for words left out."""
     filter_ = queries.TaskFilter(
         status=wanted.status,
         workflow=wanted.workflowId,
@@ -33,11 +34,12 @@ def listed(wanted: TaskQuery) -> tuple[Slice, bool]:
         session=wanted.sessionId,
         since=wanted.since,
         until=wanted.until,
-        q=wanted.q,
         cursor=wanted.cursor,
     )
-    found, cut = queries.page_of(filter_, *shapes.TASK.columns, limit=wanted.limit)
-    return Slice(_completed([shapes.TASK.read(row) for row in found.items]), found.next), cut
+    search = task_search.read(wanted.q)
+    search.refuse_problems()
+    found, reach = queries.page_of(filter_, search, *shapes.TASK.columns, limit=wanted.limit)
+    return Slice(_completed([shapes.TASK.read(row) for row in found.items]), found.next), reach
 
 
 def one(task_id: str) -> dict[str, Any] | None:

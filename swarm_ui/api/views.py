@@ -20,7 +20,7 @@ from swarm_ui.errors import Refused
 from swarm_ui.extensions import db
 from swarm_ui.ingest import heartbeats
 from swarm_ui.rawsql import Busy
-from swarm_ui.tasks.queries import SEARCHED, successor_of, task_with_workflow
+from swarm_ui.tasks.queries import successor_of, task_with_workflow
 from swarm_ui.web import Slice, json_response, parse
 from swarm_ui.workflows.models import Workflow
 
@@ -161,9 +161,9 @@ def show_workflow(workflow_id: str) -> ResponseReturnValue:
 @bp.get("/tasks")
 def list_tasks() -> ResponseReturnValue:
     """Runs, newest first; by status, workflowId, agentId, traceId, sessionId, q, since, until."""
-    found, cut = tasks.listed(parse(schemas.TaskQuery, request.args))
-    # A text is searched in so many of the newest runs; `until` leads to older ones.
-    return _list(found, **({"searched": SEARCHED} if cut else {}))
+    found, reach = tasks.listed(parse(schemas.TaskQuery, request.args))
+    left_out = {"most": reach.most, "searched": reach.searched}
+    return _list(found, **{name: number for name, number in left_out.items() if number is not None})
 
 
 @bp.get("/tasks/<task_id>")

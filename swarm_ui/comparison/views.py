@@ -10,6 +10,7 @@ from swarm_ui.comparison import page as comparing
 from swarm_ui.comparison import reading
 from swarm_ui.extensions import db
 from swarm_ui.tasks import queries
+from swarm_ui.tasks import search as task_search
 from swarm_ui.tasks.models import Task
 from swarm_ui.web import RowId, page, parse, wants_fragment
 
@@ -97,7 +98,8 @@ def _found_or_moved(task_id: str) -> Any:
 
 def _choices(task: Task, chosen: str | None, q: str | None) -> dict[str, Any]:
     """Runs to compare with: those that the words find, else the newest of the same workflow."""
-    filter_ = queries.TaskFilter.model_validate({"q": q} if q else {"workflow": task.workflow_id})
+    filter_ = queries.TaskFilter.model_validate({} if q else {"workflow": task.workflow_id})
+    search = task_search.read(q or "")
     columns = (
         Task.id,
         Task.name,
@@ -108,10 +110,11 @@ def _choices(task: Task, chosen: str | None, q: str | None) -> dict[str, Any]:
         Task.estimated_cost,
     )
     found: list[Any] = []
-    cut = False
+    searched: int | None = None
     if q or task.workflow_id:
-        slice_, cut = queries.page_of(filter_, *columns, limit=CHOICES + 1)
+        slice_, reach = queries.page_of(filter_, search, *columns, limit=CHOICES + 1)
+        searched = reach.searched or reach.most
         found = [row for row in slice_.items if row.id != task.id][:CHOICES]
     if chosen and all(row.id != chosen for row in found):
         found += db.session.execute(select(*columns).where(Task.id == chosen)).all()
-    return {"choices": found, "chosen": chosen, "q": filter_.q, "searched": queries.SEARCHED if cut else None}
+    return {"choices": found, "chosen": chosen, "q": q, "searched": searched}

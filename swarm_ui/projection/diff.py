@@ -11,6 +11,7 @@ from swarm_ui.jsontext import dumps, loads
 from swarm_ui.orm import database_text
 from swarm_ui.projection.mapping import Run
 from swarm_ui.rawsql import Raw
+from swarm_ui.search.index import Doc
 
 _JSON = frozenset({
     "content", "metadata", "input", "output", "result", "conversationLog", "metrics", "assignedAgents", "graph", "tools",
@@ -119,6 +120,12 @@ class Plan:
     old_task_ids: list[str]
     traces: list[tuple[str, str]]
     spans: list[tuple[Any, ...]]
+    # Where what the run says has changed.
+    doc: Doc | None = None
+
+    def says_something_new(self) -> bool:
+        messages, logs, *_others = self.lists
+        return bool(len(messages) or len(logs) or self.task.added or self.task.changed)
 
     def __len__(self) -> int:
         return sum(map(len, self.lists)) + len(self.spans) + 2 * len(self.contributions) + 4

@@ -6,7 +6,7 @@ from swarm_ui.agents import hours
 from swarm_ui.projection.diff import COUNTED
 from swarm_ui.rawsql import Raw
 
-_LISTS = ("messages", "execution_logs", "metrics", "execution_history", "consensus_results")
+_LISTS = ("messages", "execution_logs", "metrics", "execution_history", "consensus_results", "search_docs")
 
 
 def forget_runs(raw: Raw, owner_id: int, task_ids: list[str]) -> set[str]:

@@ -24,6 +24,7 @@ from swarm_ui.projection.registry import merged_agents
 from swarm_ui.projection.sent import is_sent
 from swarm_ui.projection.write import apply_lists, apply_runs
 from swarm_ui.rawsql import Busy, Raw, retrying, transaction
+from swarm_ui.search import index
 
 log = logging.getLogger(__name__)
 BATCH = 64
@@ -172,6 +173,8 @@ class Projector:
                 if run and task_id not in old and len(plan) + len(nodes) > ROWS_A_TRANSACTION // 2:
                     # A worker may have ended while it wrote so much of it ahead.
                     plan = plan_run(raw, owner_id, run, task_id, [*old, task_id], spans, owned, shared)
+                if run and plan.says_something_new():
+                    plan.doc = index.doc_of(space, run)
                 plans.append((plan, group.mark, clock.now_us() - started))
         return plans
 
@@ -238,6 +241,9 @@ class Projector:
             apply_lists(raw, plans, database_text(now))
             apply_runs(raw, plans, now)
             for owner_id in sorted({plan.owner_id for plan in plans}):
+                mine = [plan for plan in plans if plan.owner_id == owner_id]
+                gone = [task_id for plan in mine for task_id in plan.task.removed]
+                index.write(raw, owner_id, [plan.doc for plan in mine if plan.doc], gone)
                 _bump(raw, owner_id)
             self.leases.clear(raw, [(mark, cost) for _, mark, cost in items])
 

@@ -24,6 +24,8 @@ from swarm_ui.orm import BigKey, UTCTime
 FORMAT, VERSION = "swarm-ui space", 1
 # In the archive to be read, and not put into another installation.
 NOT_IMPORTED = frozenset({"api_keys"})
+# Made anew of the rest, after an import by the worker: never in the archive.
+MADE_ANEW = frozenset({"search_docs"})
 _LEFT_OUT = {"userId", "leaseOwner", "leaseUntil"}
 _SECRETS = {("api_keys", "hash")}
 _PEOPLE = frozenset({"actorId", "creatorId", "assigneeId", "memberId"})

@@ -14,7 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, insert, select, update
+from sqlalchemy import Connection, Engine, Table, delete, insert, select, update
 
 from swarm_ui import clock, ids
 from swarm_ui.accounts.models import Membership, User, new_space_key
@@ -24,6 +24,7 @@ from swarm_ui.ingest import large, payload
 from swarm_ui.jsontext import clean_text, loads
 from swarm_ui.live import bump
 from swarm_ui.rawsql import Raw
+from swarm_ui.search.models import SearchBacklog
 from swarm_ui.space import archive
 from swarm_ui.space.models import SpaceWork
 from swarm_ui.space.tables import owned_tables
@@ -231,6 +232,9 @@ def store(
             hours.fill(Raw(driver, connection.dialect.name == "sqlite"), owner_id)
         change = update(SpaceWork).where(SpaceWork.id == work_id)
         connection.execute(change.values(lines=number, done=checked.end["rows"], finished_at=clock.now()))
+        # The full text of the runs is not in the archive.
+        connection.execute(delete(SearchBacklog).where(SearchBacklog.owner_id == owner_id))
+        connection.execute(insert(SearchBacklog).values({SearchBacklog.owner_id: owner_id, SearchBacklog.done_to: ""}))
         bump(connection, owner_id)
         let_in = Membership.__table__.select().where(Membership.owner_id == owner_id)
         members = len(connection.execute(let_in).all())

@@ -24,6 +24,10 @@ class Task(Timed, OwnedInBulk, db.Model):
         Index("ix_tasks_userId_status_startedAt_id", "userId", "status", "startedAt", "id"),
         Index("ix_tasks_userId_workflowId_startedAt_id", "userId", "workflowId", "startedAt", "id"),
         Index("ix_tasks_userId_sessionId_startedAt_id", "userId", "sessionId", "startedAt", "id"),
+        # The orders in which a list pages, but for the newest first.
+        Index("ix_tasks_userId_executionTime_id", "userId", "executionTime", "id"),
+        Index("ix_tasks_userId_estimatedCost_id", "userId", "estimatedCost", "id"),
+        Index("ix_tasks_userId_tokenUsage_id", "userId", "tokenUsage", "id"),
         Index("ix_tasks_status_lastProgressAt", "status", "lastProgressAt"),
     )
 

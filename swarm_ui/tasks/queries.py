@@ -2,28 +2,46 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, field_validator
-from sqlalchemy import ColumnElement, Select, case, func, or_, select, type_coerce
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Text,
+    and_,
+    case,
+    cast,
+    exists,
+    false,
+    func,
+    not_,
+    or_,
+    select,
+    type_coerce,
+)
 from sqlalchemy.orm import InstrumentedAttribute
 
-from swarm_ui import clock
 from swarm_ui.agents.models import Agent
 from swarm_ui.extensions import db
 from swarm_ui.ingest.models import Span
 from swarm_ui.metrics.models import Metric
 from swarm_ui.orm import LongText
+from swarm_ui.search import index
+from swarm_ui.search.reading import Search
+from swarm_ui.tasks import search as task_search
 from swarm_ui.tasks.models import LEVELS, ExecutionLog, Message, Task, TaskAgent, TaskTrace
 from swarm_ui.tasks.usual import Usual, usual
 from swarm_ui.web import RowId, Slice, keyset
 from swarm_ui.workflows.models import Workflow
 
-# Text is searched in the newest runs of the range; the page says where it stopped.
+# What no index knows ("%", "→") is looked for in the newest runs; the page says where it stopped.
 SEARCHED = 20_000
+# Of so many of the newest runs that hold the words of a phrase the texts are read.
+MOST_LITERAL = 500
 OPTIONS = 200
-RANGES = {"24h": timedelta(hours=24), "7d": timedelta(days=7), "30d": timedelta(days=30)}
 # A run with more spans than this shows its first ones.
 MOST_SPANS = 20_000
 USUAL_RUNS, MOST_TRACES = 20, 500
@@ -38,7 +56,8 @@ _ID = re.compile(r"[0-9a-hjkmnp-tv-z]{20}|[0-9a-f]{32}|[0-9a-f-]{36}")
 ROW = (
     Task.id, Task.name, Task.summary, Task.status, Task.workflow_id, Task.assigned_agents, Task.agent_count, Task.started_at,
     Task.execution_time, Task.token_usage, Task.estimated_cost, Task.error_type, Task.failed_step, Task.failed_agent_id,
-    Task.error_count, func.substr(Task.error_message, 1, 160).label("error_message"),
+    Task.error_count, Task.llm_calls, Task.tool_calls, Task.span_count, Task.session_id, Task.source,
+    func.substr(Task.error_message, 1, 160).label("error_message"),
 )  # fmt: skip
 
 
@@ -47,42 +66,25 @@ IdText = Annotated[str, Field(max_length=64, pattern=r"^[!-~]+$")]
 
 
 class TaskFilter(BaseModel):
-    """The query of a task list. `range` counts back from now; `since` and `until` are moments (UTC where no zone is given)."""
+    """What programs ask of the list beside a text: `since` (inclusive) and `until` are moments, UTC where no zone is given."""
 
     status: Literal["pending", "running", "completed", "failed", "timeout"] | None = None
     workflow: RowId | None = None
     agent: RowId | None = None
     trace: RowId | None = None
-    session: str | None = Field(None, max_length=255)
-    range: Literal["24h", "7d", "30d", "all"] | None = None
+    session: str | None = Field(default=None, max_length=255)
     since: datetime | None = None
     until: datetime | None = None
-    q: str | None = Field(None, max_length=400)
     cursor: str | None = Field(None, max_length=200)
 
-    @field_validator("since", "until")
-    @classmethod
-    def _aware(cls, value: datetime | None) -> datetime | None:
-        return value.replace(tzinfo=UTC) if value and value.tzinfo is None else value
-
-    @field_validator("q", "session")
+    @field_validator("session")
     @classmethod
     def _trimmed(cls, value: str | None) -> str | None:
         return (value or "").replace("\x00", "").strip() or None
 
-    def begins_at(self) -> datetime | None:
-        if self.since or self.range in (None, "all"):
-            return self.since
-        return clock.now() - RANGES[self.range]
 
-    @property
-    def is_narrowed(self) -> bool:
-        return bool(self.status or self.workflow or self.agent or self.trace or self.session or self.q or self.since or self.until
-                    or self.range not in (None, "all"))  # fmt: skip
-
-
-def listed(wanted: TaskFilter, *columns: Any) -> Select[Any]:
-    """The runs that match, unordered and without the text search; `order_of` says by which columns they page."""
+def listed(wanted: TaskFilter, search: Search, *columns: Any) -> Select[Any]:
+    """The runs that match, unordered and without the free words; `order_of` says by which columns they page."""
     statement = select(*columns)
     at, _ = order_of(wanted)
     if wanted.agent:
@@ -90,7 +92,7 @@ def listed(wanted: TaskFilter, *columns: Any) -> Select[Any]:
         statement = statement.add_columns(TaskAgent.at, TaskAgent.task_id)
         statement = statement.select_from(TaskAgent).join(Task, Task.id == TaskAgent.task_id)
         statement = statement.where(TaskAgent.agent_id == wanted.agent)
-        if wanted.status not in _RARE:
+        if not _is_rare(wanted, search):
             statement = _as_written(statement)
     else:
         statement = statement.select_from(Task)
@@ -103,11 +105,21 @@ def listed(wanted: TaskFilter, *columns: Any) -> Select[Any]:
         statement = statement.where(Task.id == run.scalar_subquery())
     if wanted.session:
         statement = statement.where(Task.session_id == wanted.session)
-    if begins_at := wanted.begins_at():
+    since, until = task_search.bounds_of(search)
+    for begins_at in filter(None, (wanted.since, since)):
         statement = statement.where(at >= begins_at)
-    if wanted.until:
-        statement = statement.where(at < wanted.until)
-    return statement
+    for ends_at in filter(None, (wanted.until, until)):
+        statement = statement.where(at < ends_at)
+    return statement.where(*search.conditions)
+
+
+def _is_rare(wanted: TaskFilter, search: Search) -> bool:
+    asked = (
+        {wanted.status}
+        if wanted.status
+        else {value for token in search.of("status") for value in token.values}
+    )
+    return bool(asked) and asked <= set(_RARE)
 
 
 def _as_written(statement: Select[Any]) -> Select[Any]:
@@ -121,23 +133,95 @@ def order_of(wanted: TaskFilter) -> tuple[InstrumentedAttribute[Any], Instrument
     return (TaskAgent.at, TaskAgent.task_id) if wanted.agent else (Task.started_at, Task.id)
 
 
-def page_of(wanted: TaskFilter, *columns: Any, limit: int) -> tuple[Slice, bool]:
-    """One page of the list, newest first, and whether the text was searched in the newest SEARCHED runs only.
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What a search for words left out: `most` where more runs than these say them, `searched` where only these newest were looked at."""
 
-    `columns` must hold `Task.started_at` and `Task.id`.
+    most: int | None = None
+    searched: int | None = None
+
+    def __bool__(self) -> bool:
+        return self != _WHOLE
+
+
+_WHOLE = Reach()
+
+
+def page_of(
+    wanted: TaskFilter,
+    search: Search,
+    *columns: Any,
+    limit: int,
+    by: InstrumentedAttribute[Any] = Task.started_at,
+    ascending: bool = False,
+) -> tuple[Slice, Reach]:
+    """One page of the list, newest first unless told, and what the search for words left out.
+
+    `columns` must hold `by`, `Task.started_at` and `Task.id`.
     """
-    at, row_id = order_of(wanted)
-    statement, cut = listed(wanted, *columns), False
-    if wanted.q:
-        if found := _with_id(wanted.q, *columns):
-            return Slice(found, None), False
-        floor = listed(wanted, at.label("floor")).order_by(at.desc(), row_id.desc()).offset(SEARCHED).limit(1)
+    in_time = by is Task.started_at
+    if in_time and wanted.agent is None and (agent_id := task_search.only_agent(search)):
+        wanted = wanted.model_copy(update={"agent": agent_id})
+    statement, reach = listed(wanted, search, *columns), _WHOLE
+    if search.words:
+        if (
+            len(search.words) == 1
+            and not search.words[0].negated
+            and (found := _with_id(search.words[0].values[0], *columns))
+        ):
+            return Slice(found, None), _WHOLE
+        conditions, reach = _saying(wanted, search)
+        statement = statement.where(*conditions)
+    at, row_id = order_of(wanted) if in_time else (by, Task.id)
+    return keyset(statement, at, row_id, limit=limit, cursor=wanted.cursor, ascending=ascending), reach
+
+
+def _saying(wanted: TaskFilter, search: Search) -> tuple[list[ColumnElement[bool]], Reach]:
+    """The free words as conditions: by the index of words, and where that knows less than was asked, by the texts themselves."""
+    conditions: list[ColumnElement[bool]] = []
+    most = searched = None
+    phrases = [token.values[0] for token in search.words if not token.negated]
+    asked = [phrase for phrase in phrases if index.can_be_asked(phrase)]
+    literal = [phrase for phrase in asked if not index.knows_all(phrase)]
+    if asked:
+        found = index.runs_saying(asked, MOST_LITERAL if literal else index.MOST)
+        conditions += [Task.id.in_(found.task_ids), *map(_literally, literal)]
+        most, searched = len(found.task_ids) if found.more else None, found.searched
+    for phrase in (token.values[0] for token in search.words if token.negated):
+        if index.can_be_asked(phrase):
+            found = index.runs_saying([phrase])
+            says = Task.id.in_(found.task_ids)
+            told = says if index.knows_all(phrase) else func.coalesce(and_(says, _literally(phrase)), false())
+            conditions.append(not_(told))
+            most = most or (len(found.task_ids) if found.more else None)
+        else:
+            conditions.append(not_(func.coalesce(_says(phrase), false())))
+    rest = [phrase for phrase in phrases if phrase not in asked]
+    if rest:
+        at, row_id = order_of(wanted)
+        floor = (
+            listed(wanted, search, at.label("floor"))
+            .order_by(at.desc(), row_id.desc())
+            .offset(SEARCHED)
+            .limit(1)
+        )
         reached = db.session.execute(floor).scalar()
-        cut = reached is not None
-        if cut:
-            statement = statement.where(at > reached)
-        statement = statement.where(_says(wanted.q))
-    return keyset(statement, at, row_id, limit=limit, cursor=wanted.cursor), cut
+        if reached is not None:
+            conditions.append(at > reached)
+            searched = min(SEARCHED, searched or SEARCHED)
+        conditions += map(_says, rest)
+    return conditions, Reach(most, searched)
+
+
+def _literally(phrase: str) -> ColumnElement[bool]:
+    """The run says exactly this somewhere. Asked only of runs that hold its words."""
+
+    def holds(column: Any) -> ColumnElement[bool]:
+        return func.lower(column).contains(phrase.lower(), autoescape=True)
+
+    line = exists().where(ExecutionLog.task_id == Task.id, holds(ExecutionLog.message))
+    message = exists().where(Message.task_id == Task.id, holds(cast(Message.content, Text)))
+    return or_(_says(phrase), line, message)
 
 
 def _with_id(q: str, *columns: Any) -> Sequence[Any]:
@@ -183,17 +267,23 @@ def agent_of(agent_id: str | None) -> Any:
     ).first()
 
 
-def options(model: type[Agent] | type[Workflow], chosen: str | None) -> list[tuple[str, str]]:
-    """(id, name) for a select: the first OPTIONS by name, and the chosen one."""
-    statement = select(model.id, model.name).order_by(model.name, model.id).limit(OPTIONS)
+def options(model: type[Agent] | type[Workflow]) -> list[str]:
+    """The first OPTIONS names, for a menu."""
+    statement = select(model.name).distinct().order_by(model.name).limit(OPTIONS)
     if issubclass(model, Agent):
         statement = statement.where(Agent.deleted_at.is_(None))
-    rows = db.session.execute(statement).all()
-    found = [(row.id, row.name) for row in rows]
-    if chosen and chosen not in dict(found):
-        row = db.session.execute(select(model.id, model.name).where(model.id == chosen)).first()
-        found.insert(0, (chosen, row.name if row else "one that is gone"))
-    return found
+    return [name for name in db.session.scalars(statement) if name]
+
+
+def name_of(model: type[Agent] | type[Workflow], row_id: str) -> str | None:
+    """The name of the row with this id where no other has it, so that it says the same."""
+    if not row_id.isascii():
+        return None
+    name = select(model.name).where(model.id == row_id).scalar_subquery()
+    found = db.session.scalars(
+        select(model.name).where(func.lower(model.name) == func.lower(name)).limit(2)
+    ).all()
+    return found[0] if len(found) == 1 else None
 
 
 def workflow_names(workflow_ids: Iterable[str | None]) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """The list of runs, and one run: what happened, where it failed, what was said and logged."""
 
+import json
 from collections.abc import Callable
 from functools import wraps
 from typing import Annotated, Any, Literal
@@ -8,19 +9,18 @@ from flask import Blueprint, Response, abort, current_app, redirect, request, ur
 from pydantic import BaseModel, Field, StringConstraints
 from sqlalchemy import select
 
-from swarm_ui import clock
+from swarm_ui import clock, downloads
 from swarm_ui.agents.models import Agent
 from swarm_ui.extensions import db
 from swarm_ui.live import live
-from swarm_ui.tasks import log_export, pretty, queries, run, steps
+from swarm_ui.search.tokens import clean
+from swarm_ui.tasks import address, export, finding, log_export, pretty, queries, run, steps
 from swarm_ui.tasks.graph import agents_of
-from swarm_ui.tasks.listing import assigned, line_of
-from swarm_ui.tasks.models import LEVELS, MESSAGE_TYPES, STATUSES, Message
+from swarm_ui.tasks.models import LEVELS, MESSAGE_TYPES, Message
 from swarm_ui.web import RowId, page, parse, wants_fragment
 from swarm_ui.workflows.models import Workflow
 
 bp = Blueprint("tasks", __name__, url_prefix="/tasks")
-PAGE = 50
 # Larger ones are read as plain text.
 WHOLE_ON_PAGE = 300_000
 
@@ -41,34 +41,61 @@ class LogFilter(BaseModel):
     cursor: str | None = Field(None, max_length=200)
 
 
+class Place(BaseModel):
+    cursor: str | None = Field(None, max_length=200)
+
+
 @bp.get("")
 @live
 def index() -> Response:
-    wanted = parse(queries.TaskFilter, request.args)
-    tasks, is_cut = queries.page_of(wanted, *queries.ROW, limit=PAGE)
-    names = queries.names_of(
-        agent_id for task in tasks.items for agent_id in (*assigned(task)[:3], task.failed_agent_id)
-    )
-    workflow_names = queries.workflow_names(task.workflow_id for task in tasks.items)
-    now = clock.now()
-    filters = queries.TaskFilter.model_fields.keys() - {"cursor"}
-    others: dict[str, Any] = {name: request.args[name] for name in filters if request.args.get(name)}
-    context: dict[str, Any] = {
-        "first_url": url_for("tasks.index", **others),
-        "next_url": tasks.next and url_for("tasks.index", **others, cursor=tasks.next),
-    }
-    if not wants_fragment():
-        context["workflows"] = queries.options(Workflow, wanted.workflow)
-        context["agents"] = queries.options(Agent, wanted.agent)
-    return page(
+    here = address.read(request.args, _name_of)
+    is_typed = "was" in request.args
+    if is_typed and not wants_fragment():
+        return redirect(here.url(), 302)  # type: ignore[return-value]
+    context = finding.list_of(here, parse(Place, request.args).cursor)
+    if not wants_fragment() or is_typed:
+        context |= finding.beside(here)
+    problems = context["search"].problems
+    response = page(
         "tasks/index.html",
-        part="tasks/_list.html",
-        wanted=wanted,
-        lines=[line_of(task, names, workflow_names, now) for task in tasks.items],
-        searched=queries.SEARCHED if is_cut else None,
-        statuses=STATUSES,
+        part="tasks/_found.html" if is_typed else "tasks/_list.html",
+        status=422 if problems and not wants_fragment() else 200,
+        is_typed=is_typed,
         **context,
     )
+    if is_typed:
+        response.headers["HX-Push-Url"] = here.url()
+        if here.text != clean(request.args.get("q", "")):
+            response.headers["HX-Trigger"] = json.dumps(
+                {"search-text": here.text}
+            )  # a menu wrote into it; ASCII
+        if problems:
+            # Half of a word: what is shown stays until it is whole.
+            response.headers["HX-Push-Url"] = "false"
+            response.headers["HX-Reswap"] = "none"
+    return response
+
+
+@bp.get("/export.csv")
+def export_csv() -> Response:
+    return _export("csv", "text/csv", downloads.csv_lines)
+
+
+@bp.get("/export.jsonl")
+def export_json_lines() -> Response:
+    return _export("jsonl", "application/x-ndjson", lambda _columns, items: downloads.json_lines(items))
+
+
+def _export(ending: str, mimetype: str, written: Callable[..., Any]) -> Response:
+    """Exactly what the list shows at this address, without its end."""
+    lines = written(export.COLUMNS, export.items_of(address.read(request.args, _name_of)))
+    return downloads.attachment(lines, mimetype, f"tasks-{clock.now():%Y-%m-%d}.{ending}")
+
+
+def _name_of(key: str, row_id: str) -> str | None:
+    if key == "agent":
+        return queries.name_of(Agent, row_id)
+    return queries.name_of(Workflow, row_id) if key == "workflow" else None
 
 
 def of_task(view: Callable[..., Any]) -> Callable[..., Any]:

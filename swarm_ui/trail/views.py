@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
-from flask import Blueprint, Response, current_app, g, request
+from flask import Blueprint, Response, g, request
 from flask.typing import ResponseReturnValue
 
-from swarm_ui import clock
+from swarm_ui import clock, downloads
 from swarm_ui.trail import export, queries, words
 from swarm_ui.trail.queries import TrailFilter
 from swarm_ui.web import page, parse
@@ -34,19 +34,17 @@ def index() -> ResponseReturnValue:
 
 @bp.get("/export.csv")
 def export_csv() -> Response:
-    return _download("csv", "text/csv", export.csv_lines(_wanted()))
+    return _download("csv", "text/csv", downloads.csv_lines(export.COLUMNS, _wanted()))
 
 
 @bp.get("/export.jsonl")
 def export_json_lines() -> Response:
-    return _download("jsonl", "application/x-ndjson", export.json_lines(_wanted()))
+    return _download("jsonl", "application/x-ndjson", downloads.json_lines(_wanted()))
 
 
 def _wanted() -> Iterator[Any]:
-    return queries.all_of(queries.matching(parse(TrailFilter, request.args)))
+    return export.items_of(queries.all_of(queries.matching(parse(TrailFilter, request.args))))
 
 
 def _download(ending: str, mimetype: str, lines: Iterator[Any]) -> Response:
-    response = current_app.response_class(lines, mimetype=mimetype)
-    response.headers["Content-Disposition"] = f'attachment; filename="audit-{clock.now():%Y-%m-%d}.{ending}"'
-    return response
+    return downloads.attachment(lines, mimetype, f"audit-{clock.now():%Y-%m-%d}.{ending}")

@@ -43,6 +43,10 @@ WORDS = {
     "user.link": "connected a way to sign in",
     "user.role": "changed the role of",
     "user.update": "proved an address",
+    "view.create": "saved the view",
+    "view.delete": "deleted the view",
+    "view.rename": "renamed the view",
+    "view.update": "saved anew the view",
 }
 # Where the subject is who acted, naming it would say it twice.
 ABOUT_ONESELF = {
@@ -56,6 +60,7 @@ _ICONS = {
     "key": "key",
     "login_link": "key",
     "session": "out",
+    "view": "tasks",
     "workflow": "workflows",
 }
 _OF_PEOPLE = {"member", "profile", "space", "user"}

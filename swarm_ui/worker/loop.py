@@ -21,6 +21,7 @@ from swarm_ui.projection import summaries
 from swarm_ui.projection.leases import mark_again
 from swarm_ui.projection.project import Projector
 from swarm_ui.rawsql import Busy, retrying, transaction
+from swarm_ui.search import backlog
 from swarm_ui.space import erasure, measuring
 from swarm_ui.worker.doorbell import Doorbell
 
@@ -109,7 +110,8 @@ class Worker:
         if not done.traces and now - self._measured_at >= MEASURE_EVERY_US:
             measuring.measure_one(self.engine)
             self._measured_at = now
-        return self._erase(now) or done.traces > 0
+        behind = not done.traces and backlog.work_on(self.engine)
+        return self._erase(now) or done.traces > 0 or behind
 
     def _erase(self, now: int) -> bool:
         """Half a second's part of the erasures, so that others' runs do not wait for long; true while rows of one are left."""

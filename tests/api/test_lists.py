@@ -200,6 +200,7 @@ def test_parts_of_a_run_page_in_order(get, make, alice, time, kind):
 def test_tasks_are_filtered(get, run, make, alice, time, query, expected):
     odd = make.task(alice, name="100% odd")
     old = make.task(alice, name="old", started_at=time.now - timedelta(hours=3))
+    make.index_words(alice)
     words = {
         "agent": run.assigned_agents[1], "workflow": run.workflow_id, "trace": run.trace_id, "TRACE": run.trace_id.upper(), "id": run.id,
     }  # fmt: skip

@@ -13,7 +13,7 @@ def test_every_page_has_the_frame(page, path):
     ]  # fmt: skip
     assert seen.find("form", action="/logout")["method"] == "post"
     search = seen.find("form", class_="jump")
-    assert search["action"] == "/tasks"
+    assert search["action"] == "/search"
     assert search.input["name"] == "q"
     assert seen.find(id="announce")
     assert seen.find(id="toasts")

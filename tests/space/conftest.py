@@ -100,6 +100,7 @@ def filled(app, make, alice, bob, key_for):
     make._add(provider)
     make.change(alice, details={"commit": "abc"})
     make.event(alice, actor_id=bob.id, actor="Bob Baker")
+    make.saved_view(alice, creator_id=bob.id)
     return alice
 
 

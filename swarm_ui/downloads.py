@@ -1,0 +1,50 @@
+"""Lists as files for other programs: CSV and JSON lines, a line at a time."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from flask import Response, current_app
+
+from swarm_ui.jsontext import dump_bytes, dumps
+
+# A table program takes what begins so for a formula and runs it.
+_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def json_lines(items: Iterable[dict[str, Any]]) -> Iterator[bytes]:
+    for item in items:
+        yield dump_bytes(item) + b"\n"
+
+
+def csv_lines(columns: Iterable[str], items: Iterable[dict[str, Any]]) -> Iterator[str]:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    columns = list(columns)
+    writer.writerow(columns)
+    yield _taken(buffer)
+    for item in items:
+        writer.writerow([_cell(item[column]) for column in columns])
+        yield _taken(buffer)
+
+
+def attachment(lines: Iterator[Any], mimetype: str, name: str) -> Response:
+    response = current_app.response_class(lines, mimetype=mimetype)
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+def _cell(value: Any) -> str:
+    """Never a formula: an apostrophe before it makes it text. Numbers stay numbers."""
+    if isinstance(value, (int, float)):
+        return str(value)
+    text = "" if value is None else dumps(value) if isinstance(value, (dict, list)) else str(value)
+    return f"'{text}" if text.startswith(_FORMULAS) else text
+
+
+def _taken(buffer: io.StringIO) -> str:
+    text = buffer.getvalue()
+    buffer.seek(0)
+    buffer.truncate()
+    return text

@@ -1,0 +1,175 @@
+"""The full text of runs, written and asked. Raw statements; each names the owner."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+from zlib import crc32
+
+from flask import current_app
+from sqlalchemy import text
+
+from swarm_ui.extensions import db
+from swarm_ui.jsontext import dumps
+from swarm_ui.rawsql import Raw
+from swarm_ui.search.models import FULLTEXT
+from swarm_ui.search.terms import mark_of, terms_of, wanted
+from swarm_ui.tenancy import owner_of
+
+# So many runs that say it are looked at, the newest; a list says where there are more.
+MOST = 2_000
+# Where the database has no index over words: so many of the newest runs are searched.
+MOST_WITHOUT_INDEX = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Runs that say the words. `more` where there are others, and `searched` where only so many of the newest were looked at."""
+
+    task_ids: list[str]
+    more: bool = False
+    searched: int | None = None
+
+
+def text_of(content: Any) -> str | None:
+    """What a message says: `{"text": …}` or `{"data": …}`, or what another program wrote."""
+    if isinstance(content, dict):
+        said = content.get("text")
+        return said if isinstance(said, str) else dumps(content.get("data", content))
+    return None if content is None else dumps(content)
+
+
+class Doc(NamedTuple):
+    task_id: str
+    started_us: int
+    terms: str
+
+
+def seq_of(started_us: int, task_id: str) -> int:
+    """Milliseconds of the start, and 22 bits that tell apart what started in the same one."""
+    return (max(started_us, 0) // 1_000 & (1 << 41) - 1) << 22 | crc32(task_id.encode()) & (1 << 22) - 1
+
+
+def write(raw: Raw, owner_id: int, docs: Iterable[Doc], gone: Sequence[str] = ()) -> None:
+    """In the transaction of the rows that they are made of."""
+    rows = _numbered(raw, owner_id, docs)
+    change = ",".join(
+        f"{name}=excluded.{name}" if raw.sqlite else f"{name}=VALUES({name})" for name in ("seq", "terms")
+    )
+    if raw.sqlite:
+        change += " WHERE search_docs.terms<>excluded.terms OR search_docs.seq<>excluded.seq"
+    values = [(seq, owner_id, doc.task_id, doc.terms) for seq, doc in rows.items()]
+    raw.upsert("search_docs", "seq,userId,taskId,terms", "userId,taskId", change, values)
+    raw.many("DELETE FROM search_docs WHERE userId=? AND taskId=?", [(owner_id, task_id) for task_id in gone])
+
+
+def _numbered(raw: Raw, owner_id: int, docs: Iterable[Doc]) -> dict[int, Doc]:
+    """Each under its number, or under the next free one where another run has it, perhaps another owner's (userId)."""
+    docs = list(docs)
+    statement = "SELECT seq,userId,taskId FROM search_docs WHERE seq IN {}"
+    holders: dict[int, tuple[int, str]] = {}
+
+    def look(numbers: list[int]) -> None:
+        holders.update({seq: (other, task_id) for seq, other, task_id in raw.rows_in(statement, (), numbers)})
+
+    look(sorted({seq_of(doc.started_us, doc.task_id) for doc in docs}))
+    rows: dict[int, Doc] = {}
+    for doc in docs:
+        seq, mine = seq_of(doc.started_us, doc.task_id), (owner_id, doc.task_id)
+        while seq in rows or holders.get(seq, mine) != mine:
+            seq += 1
+            look([seq])
+        rows[seq] = doc
+    return rows
+
+
+def doc_of(space: int, run: Any) -> Doc:
+    """What a projected run says: its names, errors, messages and log lines."""
+    task = run.task
+    texts = [
+        task["name"],
+        task["summary"],
+        task["errorType"],
+        task["errorMessage"],
+        task["failedStep"],
+        task["sessionId"],
+    ]
+    texts += [text_of(message[5]) for message in run.messages]
+    texts += [line[5] for line in run.logs]
+    return Doc(task["id"], task["startedAt"] or 0, terms_of(mark_of(space), texts))
+
+
+def can_be_asked(phrase: str) -> bool:
+    """Whether there is a letter or digit in it."""
+    return bool(wanted("", phrase))
+
+
+def knows_all(phrase: str) -> bool:
+    """Whether the index knows as much as was asked: not the order of words, and not what stands between them."""
+    return phrase.isalnum() and len(wanted("", phrase)) == 1
+
+
+def runs_saying(phrases: Sequence[str], limit: int = MOST) -> Found:
+    """The newest runs of the session's owner that hold all these words, wherever in the run each of them stands."""
+    owner_id = owner_of(db.session)
+    space = db.session.execute(
+        text("SELECT spaceKey FROM users WHERE id=:owner"), {"owner": owner_id}
+    ).scalar()
+    mark = mark_of(owner_id if space is None else space)
+    terms = list(dict.fromkeys(term for phrase in phrases for term in wanted(mark, phrase)))
+    kind = index_kind()
+    if kind == "none":
+        return _without_index(owner_id, terms, limit)
+    if kind == "fts5":
+        asked = " AND ".join(f'"{term}"{"*" * begins}' for term, begins in terms)
+        # Newest first, and no further than asked for. `+userId` is the same value, for which SQLite uses no index.
+        statement = (
+            "SELECT taskId FROM search_docs WHERE +userId=:owner AND seq IN "
+            "(SELECT rowid FROM search_index WHERE search_index MATCH :asked ORDER BY rowid DESC LIMIT :most) ORDER BY seq DESC"
+        )
+    else:
+        asked = " ".join(f"+{term}{'*' * begins}" for term, begins in terms)
+        statement = (
+            "SELECT taskId FROM search_docs WHERE userId=:owner AND MATCH(terms) AGAINST(:asked IN BOOLEAN MODE) "
+            "ORDER BY seq DESC LIMIT :most"
+        )
+    rows = db.session.execute(text(statement), {"owner": owner_id, "asked": asked, "most": limit + 1})
+    found = [row[0] for row in rows]
+    return Found(found[:limit], len(found) > limit)
+
+
+def _without_index(owner_id: int, terms: list[tuple[str, bool]], limit: int) -> Found:
+    """Reads the terms of the newest runs."""
+    newest = "SELECT taskId,terms,seq FROM search_docs WHERE userId=:owner ORDER BY seq DESC LIMIT :searched"
+    tests = [f"CONCAT(terms,' ') LIKE :term{place}" for place in range(len(terms))]
+    if db.engine.dialect.name == "sqlite":
+        tests = [test.replace("CONCAT(terms,' ')", "terms||' '") for test in tests]
+    values = {
+        f"term{place}": f"% {term}{'' if begins else ' '}%" for place, (term, begins) in enumerate(terms)
+    }
+    statement = (
+        f"SELECT taskId FROM ({newest}) newest WHERE {' AND '.join(tests)} ORDER BY seq DESC LIMIT :most"
+    )
+    rows = db.session.execute(
+        text(statement), {"owner": owner_id, "searched": MOST_WITHOUT_INDEX + 1, "most": limit + 1} | values
+    )
+    found = [row[0] for row in rows]
+    number = db.session.execute(
+        text(f"SELECT COUNT(*) FROM ({newest}) newest"),
+        {"owner": owner_id, "searched": MOST_WITHOUT_INDEX + 1},
+    )
+    more = number.scalar_one() > MOST_WITHOUT_INDEX
+    return Found(found[:limit], len(found) > limit, MOST_WITHOUT_INDEX if more else None)
+
+
+def index_kind() -> str:
+    """ "fts5" on SQLite, "fulltext" on MySQL and MariaDB, "none" where the database has no index over words (TiDB)."""
+    known = current_app.extensions.get("search_index")
+    if known is None:
+        known = "fts5"
+        if db.engine.dialect.name != "sqlite":
+            rows = db.session.execute(
+                text("SHOW INDEX FROM search_docs WHERE Key_name=:name"), {"name": FULLTEXT}
+            )
+            known = "fulltext" if rows.first() else "none"
+        current_app.extensions["search_index"] = known
+    return known

@@ -1,0 +1,76 @@
+"""Texts as index terms: lower-case words, each with the mark of its space before it.
+
+The mark makes the terms of two spaces different ones, so that a million lines of one neither show nor slow a search in another. Writing that sets
+no blanks between words (Chinese, Japanese, Thai and their like) is cut into pairs of letters, and found by them.
+"""
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from hashlib import blake2b
+
+# What a run says beyond this is not searched; the help beside the box says so.
+MOST_LETTERS = 400_000
+MOST_WORDS = 20_000
+LONGEST = 40
+_UNBROKEN = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+# ASCII in one pass: letters to lower case, all that is no letter or digit to blanks.
+_PLAIN = {code: chr(code).lower() if chr(code).isalnum() else " " for code in range(128)}
+_ANY = re.compile(f"[^\\W_{_UNBROKEN}]+|[{_UNBROKEN}]+")
+_RUN = re.compile(f"[{_UNBROKEN}]")
+
+
+@lru_cache(maxsize=4096)
+def mark_of(space: int) -> str:
+    """Four letters. Two spaces may share them: every search names the owner besides."""
+    return blake2b(str(space).encode(), digest_size=2).hexdigest()
+
+
+def terms_of(mark: str, texts: Iterable[str | None]) -> str:
+    """In an order that depends on nothing but what they are."""
+    words: set[str] = set()
+    left = MOST_LETTERS
+    # What is handed on and logged is said twice.
+    for text in dict.fromkeys(texts):
+        if not text:
+            continue
+        words.update(_words(text[:left]))
+        left -= len(text)
+        if left <= 0:
+            break
+    if not words:
+        return ""
+    # A blank in front: where there is no index, a term is looked for as the beginning of a word.
+    between = f" {mark}"
+    return between + between.join(sorted({word[:LONGEST] for word in words})[:MOST_WORDS])
+
+
+def _words(text: str) -> Iterable[str]:
+    if text.isascii():
+        return text.translate(_PLAIN).split()
+    found: list[str] = []
+    for word in _ANY.findall(text.lower()):
+        if _RUN.match(word):
+            found += _pairs(word)
+            found.append(word[-1])
+        else:
+            found.append(word)
+    return found
+
+
+def _pairs(word: str) -> list[str]:
+    return [word[place : place + 2] for place in range(len(word) - 1)]
+
+
+def wanted(mark: str, phrase: str) -> list[tuple[str, bool]]:
+    """(term, whether it is the beginning of one) that a run has to hold to say these words. None where there is nothing to look up.
+
+    Ends may be missing: "refund" finds "refunds".
+    """
+    found: list[tuple[str, bool]] = []
+    for word in phrase.translate(_PLAIN).split() if phrase.isascii() else _ANY.findall(phrase.lower()):
+        if _RUN.match(word):
+            found += [(mark + pair, False) for pair in _pairs(word)] or [(mark + word, True)]
+        else:
+            found.append((mark + word[:LONGEST], 1 < len(word) < LONGEST))
+    return list(dict.fromkeys(found))

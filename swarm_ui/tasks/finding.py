@@ -1,0 +1,70 @@
+"""The page of runs: what it shows of one address."""
+
+from dataclasses import replace
+from typing import Any
+
+from swarm_ui import clock
+from swarm_ui.agents.models import Agent
+from swarm_ui.overview.frame import said
+from swarm_ui.saved import queries as saved
+from swarm_ui.search.snippets import snippets_of
+from swarm_ui.search.tokens import value_in, written
+from swarm_ui.tasks import address, queries
+from swarm_ui.tasks import search as task_search
+from swarm_ui.tasks.address import Address
+from swarm_ui.tasks.listing import assigned, line_of
+from swarm_ui.tasks.models import STATUSES
+from swarm_ui.workflows.models import Workflow
+
+PAGE = 50
+
+
+def list_of(here: Address, cursor: str | None) -> dict[str, Any]:
+    """The list itself: a fixed number of statements."""
+    search = task_search.read(here.text)
+    tasks, reach = queries.page_of(
+        queries.TaskFilter(cursor=cursor),
+        search,
+        *queries.ROW,
+        limit=PAGE,
+        by=address.ORDERS[here.by],
+        ascending=here.ascending,
+    )
+    names = queries.names_of(
+        agent_id for task in tasks.items for agent_id in (*assigned(task)[:3], task.failed_agent_id)
+    )
+    workflow_names = queries.workflow_names(task.workflow_id for task in tasks.items)
+    words = [token.values[0] for token in search.words if not token.negated]
+    snippets = snippets_of(tasks.items, words) if words else {}
+    now = clock.now()
+    return {
+        "here": here,
+        "search": search,
+        "cursor": cursor,
+        "next_url": tasks.next and here.url(cursor=tasks.next),
+        "lines": [
+            line_of(task, names, workflow_names, now, here.columns, snippets.get(task.id))
+            for task in tasks.items
+        ],
+        "reach": reach,
+        "columns": address.COLUMNS,
+        "orders": address.ORDERS,
+    }
+
+
+def beside(here: Address) -> dict[str, Any]:
+    """What follows the text of the box: menus and saved views."""
+    views = saved.views_of("tasks")
+    return {
+        "fields": task_search.FIELDS,
+        "chosen": {key: value_in(here.text, key) for key in task_search.MENUS},
+        "options": {
+            "status": [(status, said(status)) for status in STATUSES],
+            "workflow": [(written(name), name) for name in queries.options(Workflow)],
+            "agent": [(written(name), name) for name in queries.options(Agent)],
+            "age": task_search.AGES,
+        },
+        "views": views,
+        "view": next((view for view in views if view.query == here.query), None),
+        "plain": replace(here, text=""),
+    }
