@@ -42,7 +42,7 @@
   window.addEventListener("focus", lookedAt);
   document.addEventListener("pointermove", () => { if (Date.now() - lastLook > SECOND) lookedAt(); }, {passive: true});
 
-  // What not to disturb: a field or key-driven focus inside the part, an open menu, selected text, and what is being clicked on.
+  // What not to disturb: a field or key-driven focus inside the part, an open menu, ticked rows, selected text, and what is being clicked on.
 
   let pressed = null;
   document.addEventListener("pointerdown", (event) => { pressed = event.target; }, {capture: true, passive: true});
@@ -55,7 +55,7 @@
     if (active && active !== part && part.contains(active)) {
       if (active.matches("input, select, textarea, [contenteditable]") || active.matches(":focus-visible")) return true;
     }
-    if (part.querySelector("[data-menu][open]")) return true;
+    if (part.querySelector("[data-menu][open], input.tick:checked")) return true;
     const selection = document.getSelection();
     return Boolean(selection && !selection.isCollapsed && part.contains(selection.anchorNode));
   }

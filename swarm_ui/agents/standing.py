@@ -203,19 +203,21 @@ def facts_in(row: dict[str, Any]) -> health.Facts:
 def latest_runs(raw: Raw, owner_id: int, agent_id: str, at: datetime) -> list[Run]:
     """As of this time: WINDOW of them, and those before that they are compared with."""
     columns = "at,executions,failures,executionTime,model,tools"
-    statement = f"SELECT {columns} FROM task_agents WHERE userId=? AND agentId=? AND at<=? ORDER BY at DESC,taskId DESC LIMIT ?"
-    # A clock that goes wrong elsewhere does not hide what it did.
-    until = database_text(clock.to_us(at + DAY if at >= clock.now() else at))
-    return [Run(*row) for row in raw.rows(statement, (owner_id, agent_id, until, WINDOW + BASELINE))]
+    # As of now, also what a clock that goes wrong elsewhere calls the future.
+    until = "" if at >= clock.now() else f" AND at<='{database_text(clock.to_us(at))}'"
+    statement = f"SELECT {columns} FROM task_agents WHERE userId=? AND agentId=?{until} ORDER BY at DESC,taskId DESC LIMIT ?"
+    return [Run(*row) for row in raw.rows(statement, (owner_id, agent_id, WINDOW + BASELINE))]
 
 
 def known_of(
     raw: Raw, owner_id: int, agent_id: str, facts: health.Facts, at: datetime, runs: Sequence[Run]
 ) -> Known:
-    """As of `at`. `runs` are its `latest_runs`; what is older than a week says nothing of today."""
-    oldest = database_text(clock.to_us(at - health.QUIET))
-    latest = [run for run in runs[:WINDOW] if time_text(run.at) > oldest]
-    before = runs[WINDOW:]
+    """As of `at`. `runs` are its `latest_runs`. Of an agent that reports, what it ran more than a week ago says nothing of today; the others
+    are called inactive by then."""
+    latest, before = runs[:WINDOW], runs[WINDOW:]
+    if facts.beat_at is not None:
+        oldest = database_text(clock.to_us(at - health.QUIET))
+        latest = [run for run in latest if time_text(run.at) > oldest]
     known = Known(
         executions=sum(run.executions for run in latest),
         failures=sum(min(run.failures, run.executions) for run in latest),

@@ -28,9 +28,12 @@ _FEWEST_GAPS = 5
 def refresh(engine: Engine, agents: set[tuple[int, str]], workflows: set[tuple[int, str]]) -> None:
     """Bring these (owner, id) up to date, in short transactions; also the workflows that show an agent whose type changed."""
     showing: set[tuple[int, str]] = set()
+    # Workflows first: how long they are usually quiet decides whether an agent stalls.
+    for part in _parts(sorted(workflows)):
+        retrying(lambda part=part: _refresh_workflows(engine, part))  # type: ignore[misc]
     for part in _parts(sorted(agents)):
         showing |= retrying(lambda part=part: _refresh_agents(engine, part))  # type: ignore[misc]
-    for part in _parts(sorted(workflows | showing)):
+    for part in _parts(sorted(showing)):
         retrying(lambda part=part: _refresh_workflows(engine, part))  # type: ignore[misc]
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from swarm_ui.extensions import db
+from swarm_ui.projection import summaries
 from swarm_ui.rawsql import transaction
 from tests.captures import KEY, Capture, project
 from tests.rows import DERIVED, count, rows_of
@@ -116,6 +117,8 @@ def test_a_rebuild_keeps_what_people_decided(run, send, alice, client):
             "UPDATE swarm_agents SET description='Ours', origin='authored', type='analysis' WHERE userId=? AND name='researcher'",
             (alice.id,),
         )
+    # As the worker does within a second: an alert less is a better score.
+    summaries.refresh(db.engine, summaries.due(db.engine), set())
     before = rows_of(alice, ["alerts", "swarm_agents"], without=frozenset({"updatedAt"}))
     run("project", "--rebuild")
     assert rows_of(alice, ["alerts", "swarm_agents"], without=frozenset({"updatedAt"})) == before

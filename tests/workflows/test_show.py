@@ -13,7 +13,7 @@ def edge(source, target, count=1, errors=0):
 
 def test_it_draws_who_hands_work_to_whom(page, make, alice):
     planner = make.agent(alice, name="planner")
-    browser = make.agent(alice, name="browser", condition="failing")
+    browser = make.agent(alice, name="browser", condition="failing", health_score=20)
     flow = make.workflow(
         alice,
         name="brief",
