@@ -115,10 +115,19 @@ def test_the_box_takes_keys(page, make, alice, time, text, found):
     agent, workflow = make.agent(alice, name="coder"), make.workflow(alice, name="Nightly")
     run = make.task(alice, workflow_id=workflow.id)
     make.alert(
-        alice, title="broken", message="403 Forbidden by the edge", related_agent_id=agent.id, related_task_id=run.id, created_at=time.now
+        alice,
+        title="broken",
+        message="403 Forbidden by the edge",
+        related_agent_id=agent.id,
+        related_task_id=run.id,
+        created_at=time.now,
     )
     make.alert(
-        alice, title="late", severity="warning", alert_type="task_timeout", created_at=time.now - timedelta(hours=3)
+        alice,
+        title="late",
+        severity="warning",
+        alert_type="task_timeout",
+        created_at=time.now - timedelta(hours=3),
     )
     assert titles(page(f"/alerts?q={quote(text)}")) == found
 
