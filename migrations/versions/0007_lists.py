@@ -8,7 +8,9 @@ revision = "0007"
 down_revision = "0006"
 
 TIME = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
-ID = sa.String(length=36).with_variant(mysql.VARCHAR(36, charset="ascii", collation="ascii_bin"), "mysql", "mariadb")
+ID = sa.String(length=36).with_variant(
+    mysql.VARCHAR(36, charset="ascii", collation="ascii_bin"), "mysql", "mariadb"
+)
 TABLE = {
     "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin", "mariadb_charset": "utf8mb4", "mariadb_collate": "utf8mb4_bin",
 }  # fmt: skip
@@ -47,7 +49,9 @@ def upgrade():
     )
     op.create_table(
         "search_docs",
-        sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column(
+            "seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
         sa.Column("taskId", ID, nullable=False),
         sa.Column("terms", LONG, nullable=False),
         sa.Column("userId", sa.Integer(), nullable=False),

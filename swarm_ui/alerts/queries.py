@@ -3,9 +3,10 @@
 from typing import Any, Literal
 
 from pydantic import BaseModel
-from sqlalchemy import case, func, or_, select
+from sqlalchemy import case, func, select
 
 from swarm_ui.agents.models import Agent
+from swarm_ui.alerts import search as alert_search
 from swarm_ui.alerts.models import SEVERITIES, Alert
 from swarm_ui.extensions import db
 from swarm_ui.tasks.models import Task
@@ -67,11 +68,7 @@ def _conditions(wanted: AlertFilter) -> list[Any]:
         found.append(Alert.severity == wanted.severity)
     if wanted.type:
         found.append(Alert.alert_type == wanted.type)
-    if wanted.q:
-        found.append(
-            or_(*(column.icontains(wanted.q, autoescape=True) for column in (Alert.title, Alert.message)))
-        )
-    return found
+    return [*found, *alert_search.conditions_of(alert_search.read(wanted.q))]
 
 
 def count(wanted: AlertFilter) -> str:

@@ -4,6 +4,7 @@ from flask import Blueprint, Response, request, url_for
 
 from swarm_ui.access import local_path, needs
 from swarm_ui.alerts import queries
+from swarm_ui.alerts import search as alert_search
 from swarm_ui.alerts.models import SEVERITIES, TYPES, Alert
 from swarm_ui.alerts.triage import settle
 from swarm_ui.extensions import db
@@ -25,6 +26,7 @@ def index():
             queries.listed(wanted), Alert.created_at, Alert.id, limit=queries.PAGE, cursor=wanted.cursor
         ),
         total=queries.count(wanted),
+        problems=alert_search.read(wanted.q).problems,
         severities=SEVERITIES[::-1],
         types=TYPES,
     )

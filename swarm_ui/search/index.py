@@ -19,6 +19,7 @@ from swarm_ui.tenancy import owner_of
 MOST = 2_000
 # Where the database has no index over words: so many of the newest runs are searched.
 MOST_WITHOUT_INDEX = 5_000
+_HAS_INDEX = "SELECT 1 FROM information_schema.STATISTICS WHERE TABLE_SCHEMA=DATABASE() AND TABLE_NAME='search_docs' AND INDEX_NAME=:name LIMIT 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,9 +168,7 @@ def index_kind() -> str:
     if known is None:
         known = "fts5"
         if db.engine.dialect.name != "sqlite":
-            rows = db.session.execute(
-                text("SHOW INDEX FROM search_docs WHERE Key_name=:name"), {"name": FULLTEXT}
-            )
+            rows = db.session.execute(text(_HAS_INDEX), {"name": FULLTEXT})
             known = "fulltext" if rows.first() else "none"
         current_app.extensions["search_index"] = known
     return known

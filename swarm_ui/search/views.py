@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from flask import Blueprint, Response, request
 from pydantic import BaseModel, StringConstraints
 
+from swarm_ui.alerts import search as alerts
 from swarm_ui.search.completion import complete as completed
 from swarm_ui.search.jumping import places
 from swarm_ui.search.reading import Fields
@@ -13,14 +14,14 @@ from swarm_ui.tasks import search as tasks
 from swarm_ui.web import json_response, page, parse
 
 bp = Blueprint("search", __name__, url_prefix="/search")
-LISTS: dict[str, Fields] = {"tasks": tasks.FIELDS}
+LISTS: dict[str, Fields] = {"tasks": tasks.FIELDS, "alerts": alerts.FIELDS}
 
 
 bp.add_app_template_filter(written, "as_typed")
 
 
 class Completion(BaseModel):
-    list: Literal["tasks"] = "tasks"
+    list: Literal["tasks", "alerts"] = "tasks"
     text: Annotated[str, StringConstraints(max_length=1000)] = ""
 
 

@@ -1,4 +1,7 @@
 from datetime import timedelta
+from urllib.parse import quote
+
+import pytest
 
 from tests.conftest import NOW
 
@@ -91,3 +94,46 @@ def test_statements_do_not_grow_with_rows(client, make, alice, statements):
     with statements() as many:
         client.get("/alerts")
     assert len(few) == len(many) <= 6
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("severity:warning", ["late"]),
+        ("-severity:warning", ["broken"]),
+        ("agent:coder", ["broken"]),
+        ("workflow:nightly*", ["broken"]),
+        ("type:task_timeout", ["late"]),
+        ("age:<1h", ["broken"]),
+        ("age:>1h", ["late"]),
+        ("-forbidden", ["late"]),
+        ('forbidden agent:coder "by the edge"', ["broken"]),
+        ("forbidden agent:nobody", []),
+    ],
+)
+def test_the_box_takes_keys(page, make, alice, time, text, found):
+    agent, workflow = make.agent(alice, name="coder"), make.workflow(alice, name="Nightly")
+    run = make.task(alice, workflow_id=workflow.id)
+    make.alert(
+        alice,
+        title="broken",
+        message="403 Forbidden by the edge",
+        related_agent_id=agent.id,
+        related_task_id=run.id,
+        created_at=time.now,
+    )
+    make.alert(
+        alice,
+        title="late",
+        severity="warning",
+        alert_type="task_timeout",
+        created_at=time.now - timedelta(hours=3),
+    )
+    assert titles(page(f"/alerts?q={quote(text)}")) == found
+
+
+def test_a_part_that_makes_no_sense_is_named(page, make, alice):
+    make.alert(alice, title="broken")
+    opened = page("/alerts?q=severity:bad")
+    assert "“bad” is none of its values; allowed are critical, warning, info" in opened.text
+    assert titles(opened) == ["broken"]
