@@ -1,10 +1,12 @@
 """Free words in the box of the runs: names, errors, messages and log lines, by the index; whose they are, and what happens to them."""
 
+from datetime import timedelta
 from urllib.parse import quote
 
 import pytest
 from sqlalchemy import select
 
+from swarm_ui import clock
 from swarm_ui.extensions import db
 from swarm_ui.search import index
 from swarm_ui.search.models import SearchDoc
@@ -142,7 +144,7 @@ def test_without_an_index_the_newest_runs_are_searched(
 ):
     app.extensions["search_index"] = "none"
     assert found(words) == names
-    monkeypatch.setattr(index, "MOST_WITHOUT_INDEX", 1)
+    monkeypatch.setattr(index, "MOST_SEARCHED", 1)
     assert "Searched the newest 1 run" in page(f"/tasks?q={words}").text
 
 
@@ -222,3 +224,19 @@ def test_an_imported_or_upgraded_space_is_indexed_by_the_worker(app, page, make,
         portions += 1
     assert portions == 3
     assert len(page("/tasks?q=old").rows()) == 50
+
+
+def test_words_that_nearly_all_runs_hold_are_looked_for_among_the_newest(page, make, alice, monkeypatch):
+    """MySQL; SQLite's index stops by itself."""
+    monkeypatch.setattr(index, "MOST_SORTED", 2)
+    monkeypatch.setattr(index, "MOST_SEARCHED", 3)
+    for number in range(5):
+        make.task(alice, name=f"import {number}", started_at=clock.now() - timedelta(hours=number))
+    make.index_words(alice)
+    opened = page("/tasks?q=import")
+    if index.index_kind() == "fulltext":
+        assert "Searched the newest 3 runs" in opened.text
+        assert [row.split()[1] for row in opened.rows()] == ["0", "1", "2"]
+    else:
+        assert len(opened.rows()) == 5
+    assert len(page("/tasks?q=3").rows()) == 1
