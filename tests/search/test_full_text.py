@@ -240,3 +240,26 @@ def test_words_that_nearly_all_runs_hold_are_looked_for_among_the_newest(page, m
     else:
         assert len(opened.rows()) == 5
     assert len(page("/tasks?q=3").rows()) == 1
+
+
+def test_an_index_that_cannot_be_made_does_not_stop_the_worker(app, make, alice, time, monkeypatch, caplog):
+    from swarm_ui.rawsql import transaction
+    from swarm_ui.search import backlog
+    from swarm_ui.worker.doorbell import Doorbell
+    from swarm_ui.worker.loop import Worker
+
+    make.task(alice)
+    with transaction(db.engine) as raw:
+        backlog.ask_for(raw, alice.id)
+    worker = Worker(db.engine, Doorbell(app.config["SETTINGS"].data_dir), timeout_us=10**9)
+    with monkeypatch.context() as broken:
+        broken.setattr(backlog, "terms_of", lambda *_texts: 1 / 0)
+        assert worker.step() is False
+    assert "older runs could not be indexed" in caplog.text
+    assert worker.step() is False  # not at once again
+    time.forward(minutes=2)
+    while worker.step():
+        pass
+    bind_owner(db.session, alice.id)
+    assert len(db.session.scalars(select(SearchDoc.task_id)).all()) == 1
+    release_owner(db.session)
