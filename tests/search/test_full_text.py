@@ -96,6 +96,16 @@ def test_where_it_was_found_is_shown(page, runs):
     assert page("/tasks?q=weekly").find(class_="found") is None  # the name says it
 
 
+def test_an_error_on_the_way_is_not_shown_in_the_row_so_its_line_is(page, make, alice):
+    task = make.task(
+        alice, name="brief", status="completed", error_type="ReadTimeout", summary="x" * 70 + " pricing"
+    )
+    make.log(alice, task, message="fetch_page failed: ReadTimeout at /pricing")
+    make.index_words(alice)
+    for word in ("readtimeout", "pricing"):
+        assert "fetch_page failed" in page(f"/tasks?q={word}").find(class_="found").get_text()
+
+
 def test_a_long_line_is_cut_around_the_word(page, make, alice):
     task = make.task(alice)
     make.log(alice, task, message="x " * 500 + "needle " + "y " * 500)
