@@ -48,8 +48,7 @@ def _portion(engine: Engine, owner_id: int, done_to: str) -> str | None:
         if not tasks:
             return None
         mark = mark_of(space_of(raw, owner_id))
-        statement = "SELECT taskId FROM search_docs WHERE userId=? AND taskId IN {}"
-        known = {row[0] for row in raw.rows_in(statement, (owner_id,), [task[0] for task in tasks])}
+        known = _indexed(raw, owner_id, [task[0] for task in tasks])
         docs = [
             index.Doc(
                 task_id, _microseconds(started_at), terms_of(mark, [*texts, *_said(raw, owner_id, task_id)])
@@ -58,8 +57,15 @@ def _portion(engine: Engine, owner_id: int, done_to: str) -> str | None:
             if task_id not in known
         ]
     with transaction(engine) as raw:
-        index.write(raw, owner_id, docs)
+        # What was projected meanwhile is newer than what was read here.
+        known = _indexed(raw, owner_id, [doc.task_id for doc in docs])
+        index.write(raw, owner_id, [doc for doc in docs if doc.task_id not in known])
     return tasks[-1][0]
+
+
+def _indexed(raw: Raw, owner_id: int, task_ids: list[str]) -> set[str]:
+    statement = "SELECT taskId FROM search_docs WHERE userId=? AND taskId IN {}"
+    return {row[0] for row in raw.rows_in(statement, (owner_id,), task_ids)}
 
 
 def _microseconds(stored: Any) -> int:

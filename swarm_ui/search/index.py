@@ -16,9 +16,10 @@ from swarm_ui.search.terms import mark_of, terms_of, wanted
 from swarm_ui.tenancy import owner_of
 
 # So many runs that say it are looked at, the newest; a list says where there are more.
-MOST = 2_000
-# Where the database has no index over words: so many of the newest runs are searched.
-MOST_WITHOUT_INDEX = 5_000
+MOST = 1_000
+# MySQL's index does not know which are the newest. Where more runs than these hold the words, they are looked for among the newest runs.
+MOST_SORTED = 10_000
+MOST_SEARCHED = 5_000
 _HAS_INDEX = "SELECT 1 FROM information_schema.STATISTICS WHERE TABLE_SCHEMA=DATABASE() AND TABLE_NAME='search_docs' AND INDEX_NAME=:name LIMIT 1"
 
 
@@ -118,48 +119,54 @@ def runs_saying(phrases: Sequence[str], limit: int = MOST) -> Found:
     mark = mark_of(owner_id if space is None else space)
     terms = list(dict.fromkeys(term for phrase in phrases for term in wanted(mark, phrase)))
     kind = index_kind()
-    if kind == "none":
-        return _without_index(owner_id, terms, limit)
     if kind == "fts5":
-        asked = " AND ".join(f'"{term}"{"*" * begins}' for term, begins in terms)
-        # Newest first, and no further than asked for. `+userId` is the same value, for which SQLite uses no index.
-        statement = (
-            "SELECT taskId FROM search_docs WHERE +userId=:owner AND seq IN "
-            "(SELECT rowid FROM search_index WHERE search_index MATCH :asked ORDER BY rowid DESC LIMIT :most) ORDER BY seq DESC"
-        )
-    else:
-        asked = " ".join(f"+{term}{'*' * begins}" for term, begins in terms)
-        statement = (
-            "SELECT taskId FROM search_docs WHERE userId=:owner AND MATCH(terms) AGAINST(:asked IN BOOLEAN MODE) "
-            "ORDER BY seq DESC LIMIT :most"
-        )
+        return _by_fts5(owner_id, terms, limit)
+    if kind == "fulltext" and (found := _by_fulltext(owner_id, terms, limit)):
+        return found
+    return _among_newest(owner_id, terms, limit)
+
+
+def _by_fts5(owner_id: int, terms: list[tuple[str, bool]], limit: int) -> Found:
+    """Newest first, and no further than asked for. `+userId` is the same value, for which SQLite uses no index."""
+    asked = " AND ".join(f'"{term}"{"*" * begins}' for term, begins in terms)
+    statement = (
+        "SELECT taskId FROM search_docs WHERE +userId=:owner AND seq IN "
+        "(SELECT rowid FROM search_index WHERE search_index MATCH :asked ORDER BY rowid DESC LIMIT :most) ORDER BY seq DESC"
+    )
     rows = db.session.execute(text(statement), {"owner": owner_id, "asked": asked, "most": limit + 1})
     found = [row[0] for row in rows]
     return Found(found[:limit], len(found) > limit)
 
 
-def _without_index(owner_id: int, terms: list[tuple[str, bool]], limit: int) -> Found:
-    """Reads the terms of the newest runs."""
-    newest = "SELECT taskId,terms,seq FROM search_docs WHERE userId=:owner ORDER BY seq DESC LIMIT :searched"
-    tests = [f"CONCAT(terms,' ') LIKE :term{place}" for place in range(len(terms))]
-    if db.engine.dialect.name == "sqlite":
-        tests = [test.replace("CONCAT(terms,' ')", "terms||' '") for test in tests]
-    values = {
+def _by_fulltext(owner_id: int, terms: list[tuple[str, bool]], limit: int) -> Found | None:
+    """None where too many hold the words. MySQL stops early only where nothing else is asked than the words and a limit, so the order
+    and the owner (userId) are seen to here."""
+    asked = " ".join(f"+{term}{'*' * begins}" for term, begins in terms)
+    statement = "SELECT seq,userId,taskId FROM search_docs WHERE MATCH(terms) AGAINST(:asked IN BOOLEAN MODE) LIMIT :most"
+    rows = db.session.execute(text(statement), {"asked": asked, "most": MOST_SORTED + 1}).all()
+    if len(rows) > MOST_SORTED:
+        return None
+    newest = sorted((seq, task_id) for seq, holder, task_id in rows if holder == owner_id)[::-1]
+    found = [task_id for _seq, task_id in newest]
+    return Found(found[:limit], len(found) > limit)
+
+
+def _among_newest(owner_id: int, terms: list[tuple[str, bool]], limit: int) -> Found:
+    """Reads the terms of the newest runs: where there is no index, and where the words are so common that these will do."""
+    beyond = "SELECT seq FROM search_docs WHERE userId=:owner ORDER BY seq DESC LIMIT 1 OFFSET :searched"
+    floor = db.session.execute(text(beyond), {"owner": owner_id, "searched": MOST_SEARCHED}).scalar()
+    held = "terms||' '" if db.engine.dialect.name == "sqlite" else "CONCAT(terms,' ')"
+    tests = [f"{held} LIKE :term{place}" for place in range(len(terms))]
+    values: dict[str, Any] = {
         f"term{place}": f"% {term}{'' if begins else ' '}%" for place, (term, begins) in enumerate(terms)
     }
-    statement = (
-        f"SELECT taskId FROM ({newest}) newest WHERE {' AND '.join(tests)} ORDER BY seq DESC LIMIT :most"
-    )
+    statement = f"SELECT taskId FROM search_docs WHERE userId=:owner AND seq>:floor AND {' AND '.join(tests)} ORDER BY seq DESC LIMIT :most"
     rows = db.session.execute(
-        text(statement), {"owner": owner_id, "searched": MOST_WITHOUT_INDEX + 1, "most": limit + 1} | values
+        text(statement),
+        values | {"owner": owner_id, "floor": -1 if floor is None else floor, "most": limit + 1},
     )
     found = [row[0] for row in rows]
-    number = db.session.execute(
-        text(f"SELECT COUNT(*) FROM ({newest}) newest"),
-        {"owner": owner_id, "searched": MOST_WITHOUT_INDEX + 1},
-    )
-    more = number.scalar_one() > MOST_WITHOUT_INDEX
-    return Found(found[:limit], len(found) > limit, MOST_WITHOUT_INDEX if more else None)
+    return Found(found[:limit], len(found) > limit, None if floor is None else MOST_SEARCHED)
 
 
 def index_kind() -> str:

@@ -8,6 +8,7 @@ from markupsafe import Markup, escape
 from sqlalchemy import text
 
 from swarm_ui.extensions import db
+from swarm_ui.formatting import clip
 from swarm_ui.jsontext import loads
 from swarm_ui.search.index import text_of
 from swarm_ui.tenancy import owner_of
@@ -16,6 +17,8 @@ from swarm_ui.tenancy import owner_of
 LOOKED_THROUGH = 300
 LETTERS = 20_000
 BEFORE, AFTER = 40, 100
+# So much of a summary stands in the list of runs.
+SUMMARY = 64
 
 
 class Snippet(NamedTuple):
@@ -63,7 +66,11 @@ def _pattern(words: Sequence[str]) -> re.Pattern[str] | None:
 
 
 def _shows_all(task: Any, words: Sequence[str]) -> bool:
-    shown = " ".join(filter(None, (task.name, task.summary, task.error_type, task.failed_step))).lower()
+    """Whether the row has every word in what it shows; of a run that got through it shows no error."""
+    said = [task.name, clip(task.summary, SUMMARY)]
+    if task.status in ("failed", "timeout"):
+        said += [task.error_type, task.failed_step]
+    shown = " ".join(filter(None, said)).lower()
     return all(word.lower() in shown for word in words)
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from markupsafe import Markup
 
 from swarm_ui.formatting import MISSING, ago, clip, cost, duration, number, plural, tokens
-from swarm_ui.search.snippets import Snippet
+from swarm_ui.search.snippets import SUMMARY, Snippet
 
 _FAILURES = frozenset({"failed", "timeout"})
 Names = Mapping[str, tuple[str, str | None]]
@@ -48,7 +48,7 @@ def line_of(
     elif task.error_count:
         aside = f"{plural(task.error_count, 'error')} on the way"
     return Line(
-        task.id, name, clip(task.summary, 64), "" if workflow == name else workflow, failure, aside, status,
+        task.id, name, clip(task.summary, SUMMARY), "" if workflow == name else workflow, failure, aside, status,
         tuple(_CELLS[column](task, names, now) for column in columns), ago(started_at, short=True),
         found,
     )  # fmt: skip

@@ -34,6 +34,7 @@ SWEEP_EVERY_US = 30_000_000
 PURGE_EVERY_US = 3_600_000_000
 ERASE_EVERY_US = 1_000_000
 MEASURE_EVERY_US = 5_000_000
+INDEX_AGAIN_US = 60_000_000
 
 
 def main(app: Flask) -> None:
@@ -63,7 +64,7 @@ class Worker:
         self._erasing = False
         self._looked_at = 0
         self._seen_at = self._summed_at = self._swept_at = self._purged_at = self._erased_at = 0
-        self._measured_at = 0
+        self._measured_at = self._index_again_at = 0
 
     def stop(self, _signal: int | None = None, _frame: FrameType | None = None) -> None:
         self._going = False
@@ -110,8 +111,21 @@ class Worker:
         if not done.traces and now - self._measured_at >= MEASURE_EVERY_US:
             measuring.measure_one(self.engine)
             self._measured_at = now
-        behind = not done.traces and backlog.work_on(self.engine)
+        behind = not done.traces and self._index(now)
         return self._erase(now) or done.traces > 0 or behind
+
+    def _index(self, now: int) -> bool:
+        """A portion of the runs that are older than their index; true while there are more. What breaks it must not hold up the rest."""
+        if now < self._index_again_at:
+            return False
+        try:
+            return backlog.work_on(self.engine)
+        except Busy:
+            raise
+        except Exception:
+            log.exception("older runs could not be indexed, the worker tries again")
+            self._index_again_at = now + INDEX_AGAIN_US
+            return False
 
     def _erase(self, now: int) -> bool:
         """Half a second's part of the erasures, so that others' runs do not wait for long; true while rows of one are left."""

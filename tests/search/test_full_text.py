@@ -1,10 +1,12 @@
 """Free words in the box of the runs: names, errors, messages and log lines, by the index; whose they are, and what happens to them."""
 
+from datetime import timedelta
 from urllib.parse import quote
 
 import pytest
 from sqlalchemy import select
 
+from swarm_ui import clock
 from swarm_ui.extensions import db
 from swarm_ui.search import index
 from swarm_ui.search.models import SearchDoc
@@ -94,6 +96,16 @@ def test_where_it_was_found_is_shown(page, runs):
     assert page("/tasks?q=weekly").find(class_="found") is None  # the name says it
 
 
+def test_an_error_on_the_way_is_not_shown_in_the_row_so_its_line_is(page, make, alice):
+    task = make.task(
+        alice, name="brief", status="completed", error_type="ReadTimeout", summary="x" * 70 + " pricing"
+    )
+    make.log(alice, task, message="fetch_page failed: ReadTimeout at /pricing")
+    make.index_words(alice)
+    for word in ("readtimeout", "pricing"):
+        assert "fetch_page failed" in page(f"/tasks?q={word}").find(class_="found").get_text()
+
+
 def test_a_long_line_is_cut_around_the_word(page, make, alice):
     task = make.task(alice)
     make.log(alice, task, message="x " * 500 + "needle " + "y " * 500)
@@ -142,7 +154,7 @@ def test_without_an_index_the_newest_runs_are_searched(
 ):
     app.extensions["search_index"] = "none"
     assert found(words) == names
-    monkeypatch.setattr(index, "MOST_WITHOUT_INDEX", 1)
+    monkeypatch.setattr(index, "MOST_SEARCHED", 1)
     assert "Searched the newest 1 run" in page(f"/tasks?q={words}").text
 
 
@@ -222,3 +234,42 @@ def test_an_imported_or_upgraded_space_is_indexed_by_the_worker(app, page, make,
         portions += 1
     assert portions == 3
     assert len(page("/tasks?q=old").rows()) == 50
+
+
+def test_words_that_nearly_all_runs_hold_are_looked_for_among_the_newest(page, make, alice, monkeypatch):
+    """MySQL; SQLite's index stops by itself."""
+    monkeypatch.setattr(index, "MOST_SORTED", 2)
+    monkeypatch.setattr(index, "MOST_SEARCHED", 3)
+    for number in range(5):
+        make.task(alice, name=f"import {number}", started_at=clock.now() - timedelta(hours=number))
+    make.index_words(alice)
+    opened = page("/tasks?q=import")
+    if index.index_kind() == "fulltext":
+        assert "Searched the newest 3 runs" in opened.text
+        assert [row.split()[1] for row in opened.rows()] == ["0", "1", "2"]
+    else:
+        assert len(opened.rows()) == 5
+    assert len(page("/tasks?q=3").rows()) == 1
+
+
+def test_an_index_that_cannot_be_made_does_not_stop_the_worker(app, make, alice, time, monkeypatch, caplog):
+    from swarm_ui.rawsql import transaction
+    from swarm_ui.search import backlog
+    from swarm_ui.worker.doorbell import Doorbell
+    from swarm_ui.worker.loop import Worker
+
+    make.task(alice)
+    with transaction(db.engine) as raw:
+        backlog.ask_for(raw, alice.id)
+    worker = Worker(db.engine, Doorbell(app.config["SETTINGS"].data_dir), timeout_us=10**9)
+    with monkeypatch.context() as broken:
+        broken.setattr(backlog, "terms_of", lambda *_texts: 1 / 0)
+        assert worker.step() is False
+    assert "older runs could not be indexed" in caplog.text
+    assert worker.step() is False  # not at once again
+    time.forward(minutes=2)
+    while worker.step():
+        pass
+    bind_owner(db.session, alice.id)
+    assert len(db.session.scalars(select(SearchDoc.task_id)).all()) == 1
+    release_owner(db.session)
