@@ -42,7 +42,7 @@ def _portion(engine: Engine, owner_id: int, done_to: str) -> str | None:
     """Returns the last id of the portion, None at the end."""
     with transaction(engine, writes=False) as raw:
         tasks = raw.rows(
-            "SELECT id,startedAt,name,summary,errorType,errorMessage,failedStep,sessionId FROM tasks WHERE userId=? AND id>? ORDER BY id LIMIT ?",
+            "SELECT id,startedAt,name,summary,errorType,errorMessage,failedStep,sessionId,clientId FROM tasks WHERE userId=? AND id>? ORDER BY id LIMIT ?",
             (owner_id, done_to, AT_A_TIME),
         )
         if not tasks:

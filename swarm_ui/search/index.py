@@ -94,6 +94,7 @@ def doc_of(space: int, run: Any) -> Doc:
         task["errorMessage"],
         task["failedStep"],
         task["sessionId"],
+        task.get("clientId"),
     ]
     texts += [text_of(message[5]) for message in run.messages]
     texts += [line[5] for line in run.logs]

@@ -33,7 +33,6 @@ from swarm_ui.search import index
 from swarm_ui.search.reading import Search
 from swarm_ui.tasks import search as task_search
 from swarm_ui.tasks.models import LEVELS, ExecutionLog, Message, Task, TaskAgent, TaskTrace
-from swarm_ui.tasks.usual import Usual, usual
 from swarm_ui.web import RowId, Slice, keyset
 from swarm_ui.workflows.models import Workflow
 
@@ -44,7 +43,6 @@ MOST_LITERAL = 500
 OPTIONS = 200
 # A run with more spans than this shows its first ones.
 MOST_SPANS = 20_000
-USUAL_RUNS, MOST_TRACES = 20, 500
 
 # Runs of these are few: it is quicker to read them all than to look for them among all runs of an agent.
 _RARE = ("pending", "running", "timeout")
@@ -313,14 +311,14 @@ def traces_of(task_id: str) -> list[str]:
     return list(db.session.scalars(statement.limit(1000)))
 
 
-_TOKENS: Any = func.coalesce(Span.input_tokens + Span.output_tokens, Span.input_tokens, Span.output_tokens)
+TOKENS: Any = func.coalesce(Span.input_tokens + Span.output_tokens, Span.input_tokens, Span.output_tokens)
 
 
 def spans_of(task_id: str, *columns: Any) -> Select[Any]:
     """All spans of a run, of all its traces; by default the columns of `timeline.Span`."""
     columns = columns or (
         Span.trace_id, Span.span_id, Span.parent_span_id, Span.agent_id, Span.kind, Span.name, Span.status,
-        Span.started_at, Span.ended_at, Span.error_type, func.substr(Span.error_message, 1, 200), _TOKENS,
+        Span.started_at, Span.ended_at, Span.error_type, func.substr(Span.error_message, 1, 200), TOKENS,
         case((Span.kind == "tool", Span.facts)),
     )  # fmt: skip
     # No join: SQLite would begin it with all spans of the owner.
@@ -392,49 +390,6 @@ def hand_offs_of(task_id: str) -> Select[Any]:
     )
 
 
-def usual_steps(task: Task) -> Usual:
-    """Of the workflow's last completed runs; looks at no more than MOST_SPANS steps."""
-    runs, traces = _other_runs(task)
-    steps = select(Span.kind, Span.name, Span.ended_at - Span.started_at, _TOKENS)
-    return usual(db.session.execute(steps.where(Span.trace_id.in_(traces)).limit(MOST_SPANS)), runs)
-
-
-def usual_ms_of(task: Task, span: Span) -> float | None:
-    """The median of steps of this kind and name in the workflow's last completed runs."""
-    _, traces = _other_runs(task)
-    of_this_kind = select(Span.kind, Span.name, Span.ended_at - Span.started_at, _TOKENS).where(
-        Span.trace_id.in_(traces), Span.kind == span.kind, Span.name == span.name
-    )
-    found = usual(db.session.execute(of_this_kind.limit(1_000)), 0).took
-    us = found.get((span.kind, span.name))
-    return None if us is None else us / 1000
-
-
-def _other_runs(task: Task) -> tuple[int, list[str]]:
-    """How many of the workflow's last completed runs, and their traces."""
-    if not task.workflow_id:
-        return 0, []
-    runs = (
-        select(Task.id)
-        .where(Task.workflow_id == task.workflow_id, Task.status == "completed", Task.id != task.id)
-        .order_by(Task.started_at.desc(), Task.id.desc())
-        .limit(USUAL_RUNS)
-    )
-    run_ids = list(db.session.scalars(runs))
-    traces = select(TaskTrace.trace_id).where(TaskTrace.task_id.in_(run_ids)).limit(MOST_TRACES)
-    return len(run_ids), list(db.session.scalars(traces))
-
-
-def used_by_steps(task_id: str) -> dict[str, tuple[int | None, float | None]]:
-    """Span id of each model call → its tokens and cost."""
-    rows = db.session.execute(
-        select(Metric.span_id, Metric.token_usage, Metric.estimated_cost)
-        .where(Metric.task_id == task_id, Metric.span_id.is_not(None))
-        .limit(MOST_SPANS)
-    )
-    return {span_id: (tokens, cost) for span_id, tokens, cost in rows if span_id}
-
-
 def conversation_of(task_id: str, characters: int) -> Select[Any]:
     """The messages in order, with the first `characters` of what is stored of each."""
     text = func.substr(type_coerce(Message.content, LongText), 1, characters).label("text")
@@ -454,33 +409,6 @@ def usage_of(task_id: str) -> Select[Any]:
     """What each model call used, in order."""
     columns: tuple[Any, ...] = (Metric.at, Metric.agent_id, Metric.token_usage, Metric.estimated_cost)
     return select(*columns).where(Metric.task_id == task_id).order_by(Metric.at, Metric.id)
-
-
-def usual_of(task: Task) -> tuple[float | None, float | None]:
-    """Median duration (ms) and cost of the workflow's last 50 completed runs; looks back over 500 runs."""
-    if not task.workflow_id:
-        return None, None
-    latest = (
-        select(Task.id, Task.status, Task.execution_time, Task.estimated_cost, Task.started_at)
-        .where(Task.workflow_id == task.workflow_id)
-        .order_by(Task.started_at.desc(), Task.id.desc())
-        .limit(500)
-        .subquery()
-    )
-    completed = (
-        select(latest.c.execution_time, latest.c.estimated_cost)
-        .where(latest.c.status == "completed", latest.c.id != task.id)
-        .order_by(latest.c.started_at.desc(), latest.c.id.desc())
-        .limit(50)
-    )
-    rows = db.session.execute(completed).all()
-    return _median([row[0] for row in rows]), _median([row[1] for row in rows])
-
-
-def _median(values: list[float | None]) -> float | None:
-    known = sorted(value for value in values if value is not None)
-    # Of one or two runs nothing is usual.
-    return known[len(known) // 2] if len(known) >= 3 else None
 
 
 def neighbours_of(task: Task) -> tuple[str | None, str | None]:

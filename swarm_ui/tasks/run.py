@@ -14,7 +14,7 @@ from swarm_ui.extensions import db
 from swarm_ui.formatting import clip, clock_time, offset, plural
 from swarm_ui.ingest.models import Span
 from swarm_ui.jsontext import loads
-from swarm_ui.tasks import explain, pretty, queries, steps, waterfall
+from swarm_ui.tasks import explain, others, pretty, queries, steps, waterfall
 from swarm_ui.tasks.flow import Exchange
 from swarm_ui.tasks.graph import speakers_of
 from swarm_ui.tasks.models import ExecutionHistory, ExecutionLog, Message, Task
@@ -113,7 +113,7 @@ def timeline_of(
         turns = explain.turns_of(task, explain.AT_ONCE + 1)
         names = queries.names_of(explain.agents_in(spans, turns))
         diagnosis = explain.at_once(task, spans, turns, names)
-    usual = queries.usual_steps(task) if shape.usual else None
+    usual = others.usual_steps(task) if shape.usual else None
     timeline = build(
         spans[: queries.MOST_SPANS],
         names,
@@ -185,7 +185,7 @@ def _goes_on_until(task: Task, spans: Sequence[TreeSpan]) -> int | None:
 
 def head_of(found: Any, timeline: Timeline, diagnosis: explain.Diagnosis) -> dict[str, Any]:
     task = found.Task
-    usual_ms, usual_cost = queries.usual_of(task)
+    usual_ms, usual_cost = others.usual_of(task)
     newer, older = queries.neighbours_of(task)
     return {
         "found": found,

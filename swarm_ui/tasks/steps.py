@@ -11,7 +11,7 @@ from swarm_ui.ingest.contents import input_of, output_of
 from swarm_ui.ingest.models import Resource, Span
 from swarm_ui.ingest.payload import session_reader, unpack
 from swarm_ui.metrics.models import Metric
-from swarm_ui.tasks import queries
+from swarm_ui.tasks import others, queries
 from swarm_ui.tasks.models import ExecutionLog, Task, TaskTrace
 from swarm_ui.tasks.pretty import Shown, json_text, plain, show
 
@@ -117,7 +117,7 @@ def step_of(task: Task, span: Span, key: str, began_us: int) -> Step:
         logs=list(logs[:LOG_LINES]),
         more_logs=len(logs) > LOG_LINES,
         below=_below(task.id, span) if span.kind in ("agent", "workflow", "step") else None,
-        usual_ms=queries.usual_ms_of(task, span),
+        usual_ms=others.usual_ms_of(task, span),
     )
 
 
@@ -130,7 +130,7 @@ def _below(task_id: str, span: Span) -> Below | None:
             children.setdefault(row.parent_span_id, []).append(row)
     if span.span_id not in children:
         return None
-    used = queries.used_by_steps(task_id)
+    used = others.used_by_steps(task_id)
     below, seen, stack = Below(), {span.span_id}, [span.span_id]
     while stack:
         for row in children.get(stack.pop(), ()):

@@ -101,6 +101,7 @@ def test_where_no_run_was_good_it_says_so(sent, page, client):
 def test_another_run_is_found_by_words(sent, page, make, alice):
     _good, bad = sent(brief(1), brief(2, fails=True, at=60))
     other = make.task(alice, name="quarterly report")
+    make.index_words(alice)
     opened = page(f"/tasks/{bad}/compare?q=quarterly")
     assert [link["href"] for link in opened.select("#choose a.title")] == [f"/tasks/{bad}/compare/{other.id}"]
     assert "No run matches" in page(f"/tasks/{bad}/compare?q=nothing").text

@@ -351,5 +351,5 @@ def test_parallel_senders_of_one_task_make_one(app, machine):
 
 def test_it_is_found_by_the_id_of_its_sender(machine, page):
     machine.post("/tasks", [{"id": "job-4711", "name": "this one"}, {"name": "another"}])
-    assert [row["name"] for row in machine.get("/tasks?q=job-47")["items"]] == ["this one"]
+    assert [row["name"] for row in machine.get("/tasks?q=job-4711")["items"]] == ["this one"]
     assert "another" not in page("/tasks?q=job-4711").text
