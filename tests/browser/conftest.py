@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, Response, expect
+from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Request, Response, expect
 
 from tests.browser.installation import Installation, Person, database_beside
 
@@ -53,6 +53,12 @@ def person(installation: Installation) -> Callable[..., Person]:
 def mira(person: Callable[..., Person]) -> Person:
     """Owns a space, which is empty."""
     return person("mira")
+
+
+def lane_of(page: Page, name: str) -> Locator:
+    """An agent's lane in the timeline; the words of other lanes may name the agent too."""
+    title = page.locator("summary .wf-name > span", has_text=re.compile(f"^{re.escape(name)}$"))
+    return page.locator("details.wf-lane").filter(has=title)
 
 
 @dataclass

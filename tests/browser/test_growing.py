@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser import swarm
-from tests.browser.conftest import Tab
+from tests.browser.conftest import Tab, lane_of
 from tests.otlp import Draft, agent, llm, tool
 
 SEARCH = f"{6:016x}"
@@ -65,7 +65,7 @@ def test_the_timeline_grows_around_focus_selection_and_what_is_closed(growing, m
     row = page.locator("a.wf-row", has_text="web_search")
     row.click()
     expect(page.locator("#span")).to_contain_text("fabrikam changelog")
-    planner = page.locator("details.wf-lane", has=page.locator("summary", has_text="planner coordination"))
+    planner = lane_of(page, "planner").last  # after the lane of what no agent did, called as the run
     planner.locator("summary").click()
     row.focus()
     page.keyboard.press("ArrowUp")
@@ -74,7 +74,7 @@ def test_the_timeline_grows_around_focus_selection_and_what_is_closed(growing, m
     same(growing, f"a.wf-row[href*='{SEARCH}']")
     mira.send(*(draft for draft in swarm.brief(1) if draft.id in (7, 8, 9)))
     expect(page.locator("a.wf-row", has_text="fetch_page")).to_be_visible()
-    expect(page.locator("details.wf-lane summary", has_text="writer")).to_be_visible()
+    expect(lane_of(page, "writer").locator("summary")).to_be_visible()
     expect(row).to_be_focused()
     expect(row).to_have_attribute("aria-current", "true")
     assert still(growing, f"a.wf-row[href*='{SEARCH}']")
@@ -101,7 +101,7 @@ def test_messages_come_in_while_one_is_read_in_full(growing, mira):
     expect(messages).not_to_have_count(before)
     expect(whole.get_by_role("link", name="Show all")).to_have_count(0)
     assert page.evaluate("String(getSelection())") == selected
-    expect(page.locator("details.wf-lane summary", has_text="researcher")).to_contain_text("7 steps")
+    expect(lane_of(page, "researcher").locator("summary")).to_contain_text("7 steps")
     now = f"document.querySelector('#messages .said p').getBoundingClientRect().top - {place}"
     page.wait_for_function(f"() => Math.abs({now}) < 2")
 
@@ -173,7 +173,7 @@ def test_a_wide_run_keeps_the_lane_that_somebody_opened(tab, mira):
     opened = tab(mira)
     opened.open(f"/tasks/{run['id']}")
     page = opened.page
-    lane = page.locator("details.wf-lane", has=page.locator("summary", has_text="planner"))
+    lane = lane_of(page, "planner")
     if lane.get_attribute("open") is None:
         lane.locator("summary").click()
     expect(lane.locator("a.wf-row", has_text="step_7").first).to_be_visible()
@@ -183,7 +183,7 @@ def test_a_wide_run_keeps_the_lane_that_somebody_opened(tab, mira):
     page.evaluate("window.rows = document.querySelectorAll('.wf a.wf-row').length")
     opened.requests.clear()
     mira.send(swarm.lately(agent(5000, "writer", 2, at=40, seconds=5), swarm.RECENTLY))
-    expect(page.locator("details.wf-lane summary", has_text="writer")).to_be_visible()
+    expect(lane_of(page, "writer").locator("summary")).to_be_visible()
     expect(lane.locator("a.wf-row", has_text="step_450")).to_be_visible()
     assert page.evaluate("document.querySelectorAll('.wf a.wf-row').length >= window.rows")
     assert not [request.url for request in opened.requests if "part=lane" in request.url]

@@ -70,7 +70,9 @@ def test_leaving_the_search_box_does_not_ask_again(tab, mira, runs):
     expect(opened.page).to_have_url(f"{opened.address}/tasks?q=triage")
     opened.requests.clear()
     opened.page.locator("#q").blur()
-    asked = [name for name in opened.asked_for() if not name.startswith("favicon")]  # Chromium's, for the new address
+    asked = [
+        name for name in opened.asked_for() if not name.startswith("favicon")
+    ]  # Chromium's, for the new address
     assert asked == ["healthy"]
 
 

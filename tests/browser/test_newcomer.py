@@ -51,6 +51,7 @@ def test_by_keys_alone(tab, newcomer):
     tab_to(opened.page, "Open the failed run")
     opened.page.keyboard.press("Enter")
     expect(opened.page.locator("#story")).to_be_visible()
+    opened.page.wait_for_load_state()  # keys work once the scripts have run
     opened.page.keyboard.press("f")
     expect(opened.page.locator("#span")).to_be_focused()
     sees_the_failing_call(opened.page)

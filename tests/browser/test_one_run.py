@@ -5,6 +5,7 @@ import re
 from playwright.sync_api import expect
 
 from tests.browser import swarm
+from tests.browser.conftest import lane_of
 
 CHAT, SEARCH, FETCH = f"{3:016x}", f"{6:016x}", f"{7:016x}"
 
@@ -73,9 +74,7 @@ def test_the_timeline_is_walked_by_keys(tab, mira):
     run = mira.run(1, "completed")
     opened = tab(mira)
     opened.open(f"/tasks/{run['id']}")
-    lane = opened.page.locator("details.wf-lane").filter(
-        has=opened.page.locator("summary .wf-name > span", has_text=re.compile("^researcher$"))
-    )
+    lane = lane_of(opened.page, "researcher")
     rows = lane.locator("a.wf-row")
     rows.first.focus()
     opened.page.keyboard.press("ArrowDown")
@@ -114,9 +113,7 @@ def test_a_running_run_grows_and_what_is_open_stays(tab, mira):
     opened = tab(mira)
     opened.open(f"/tasks/{run['id']}")
     heading, panel = opened.page.locator(".pagehead .status"), opened.page.locator("#span")
-    researcher = opened.page.locator(
-        "details.wf-lane", has=opened.page.locator("summary", has_text="researcher")
-    )
+    researcher = lane_of(opened.page, "researcher")
     expect(heading).to_have_text("Running")
     expect(opened.page.locator("[data-live-mark]").first).to_contain_text("Live, updated")
     row(opened, "web_search").click()
@@ -128,7 +125,7 @@ def test_a_running_run_grows_and_what_is_open_stays(tab, mira):
 
     opened.page.evaluate("window.kept = true")
     mira.send(drafts[8], drafts[9])
-    expect(opened.page.locator("details.wf-lane summary", has_text="writer")).to_be_visible()
+    expect(lane_of(opened.page, "writer").locator("summary")).to_be_visible()
     expect(row(opened, "web_search")).to_be_hidden()
     researcher.locator("summary").click()
     opened.page.locator("h1").click()
