@@ -3,6 +3,7 @@
 import threading
 import time
 import zlib
+from contextlib import suppress
 from typing import Any
 
 from flask import current_app, request
@@ -68,6 +69,14 @@ backlog = {"at": 0.0, "traces": 0}
 _backlog_lock = threading.Lock()
 
 
+def _drain() -> None:
+    """Reads on what is sent, so that the answer arrives: a client that is cut off while it sends may never look for one."""
+    left = current_app.config["SETTINGS"].max_body_bytes
+    with suppress(ClientDisconnected, RequestEntityTooLarge, OSError):
+        while left > 0 and (chunk := request.stream.read(min(_CHUNK, left))):
+            left -= len(chunk)
+
+
 def refuse_overload() -> None:
     """429 while the worker is so far behind that more would only wait: clients keep the data and come back."""
     limit = current_app.config["SETTINGS"].max_backlog
@@ -82,6 +91,7 @@ def refuse_overload() -> None:
         finally:
             _backlog_lock.release()
     if backlog["traces"] > limit:
+        _drain()
         raise Refused(
             429, "More traces are waiting to be read than allowed. Send this again later.", retry_after=5
         )

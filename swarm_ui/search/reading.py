@@ -1,7 +1,7 @@
 """A search text read for one list: conditions, free words, and what could not be read."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
 from sqlalchemy import ColumnElement
@@ -28,12 +28,22 @@ class Search:
     text: str
     tokens: list[Token] = field(default_factory=list)
     conditions: list[ColumnElement[bool]] = field(default_factory=list)
+    made_of: list[Token] = field(default_factory=list)  # of each condition its token
     words: list[Token] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
     def of(self, key: str) -> list[Token]:
         """What was said of this key, and not negated."""
         return [token for token in self.tokens if token.key == key and not token.negated]
+
+    def without_condition(self, token: Token) -> "Search":
+        """The same where the list itself sees to this token."""
+        kept = [
+            (condition, made_of)
+            for condition, made_of in zip(self.conditions, self.made_of, strict=True)
+            if made_of is not token
+        ]
+        return replace(self, conditions=[one for one, _ in kept], made_of=[other for _, other in kept])
 
     def refuse_problems(self) -> None:
         """For programs: nothing is left out quietly. Raises Refused (422)."""
@@ -81,3 +91,4 @@ def _take(search: Search, token: Token, fields: Fields, apart: frozenset[str]) -
     search.tokens.append(token)
     if token.key not in apart or token.negated:
         search.conditions.append(condition)
+        search.made_of.append(token)

@@ -160,6 +160,7 @@ def page_of(
     in_time = by is Task.started_at
     if in_time and wanted.agent is None and (agent_id := task_search.only_agent(search)):
         wanted = wanted.model_copy(update={"agent": agent_id})
+        search = search.without_condition(search.of("agent")[0])
     statement, reach = listed(wanted, search, *columns), _WHOLE
     if search.words:
         if (

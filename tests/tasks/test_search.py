@@ -227,3 +227,13 @@ def test_completion_is_bounded(client, make, alice, statements):
         assert len(client.get("/search/complete?text=agent:").json["items"]) == 12
     assert len([statement for statement in sent if "swarm_agents" in statement]) == 1
     assert client.get("/search/complete?list=passwords").status_code == 422
+
+
+def test_one_agent_is_read_by_its_own_index_alone(client, make, alice, statements):
+    agent = make.agent(alice, name="coder")
+    make.task(alice, agents=[agent], name="his")
+    with statements() as sent:
+        assert "his" in client.get("/tasks?q=agent:coder").get_data(as_text=True)
+    lists = [one for one in sent if "FROM task_agents" in one and "tasks.summary" in one.replace("`", "")]
+    assert len(lists) == 1
+    assert lists[0].count("FROM task_agents") == 1
