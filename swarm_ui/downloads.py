@@ -2,15 +2,41 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
 
 from flask import Response, current_app
 
+from swarm_ui.extensions import db
 from swarm_ui.jsontext import dump_bytes, dumps
+from swarm_ui.tenancy import bind_owner, owner_of
+
+T = TypeVar("T")
 
 # A table program takes what begins so for a formula and runs it.
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def batches(read: Callable[[str | None], tuple[Iterable[T], str | None]]) -> Iterator[T]:
+    """All that `read(cursor)` gives, which answers with a batch and the next cursor.
+
+    Whoever takes the items does so after the request: each batch has a context and a session of its own, of the owner shown. Memory
+    stays small, and no transaction is held while a slow reader reads.
+    """
+    app: Any = current_app
+    app, owner_id = app._get_current_object(), owner_of(db.session)
+
+    def items() -> Iterator[T]:
+        cursor = None
+        while True:
+            with app.app_context():
+                bind_owner(db.session, owner_id)
+                batch, cursor = read(cursor)
+            yield from batch
+            if cursor is None:
+                return
+
+    return items()
 
 
 def json_lines(items: Iterable[dict[str, Any]]) -> Iterator[bytes]:

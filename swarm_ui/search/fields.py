@@ -1,6 +1,7 @@
 """What may be said of a list: keys, the values that each takes, and the condition that a token becomes."""
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -33,7 +34,7 @@ class Wrong(ValueError):
     """A token that makes no sense; the text says what would."""
 
 
-class Field:
+class Field(ABC):
     """One key. `about` is for the help, `examples` for help and completion."""
 
     compares = False
@@ -42,9 +43,9 @@ class Field:
         self.about = about
         self.examples = examples
 
+    @abstractmethod
     def where(self, token: Token) -> ColumnElement[bool]:
         """The condition without the negation. Raises Wrong."""
-        raise NotImplementedError
 
     def offers(self, typed: str) -> Sequence[str]:
         """Values that begin with, or hold, what is typed; at most OFFERED."""

@@ -3,15 +3,12 @@
 from collections.abc import Iterator
 from typing import Any
 
-from flask import current_app
-
-from swarm_ui.extensions import db
+from swarm_ui.downloads import batches
 from swarm_ui.tasks import address, queries
 from swarm_ui.tasks import search as task_search
 from swarm_ui.tasks.address import Address
 from swarm_ui.tasks.listing import assigned
 from swarm_ui.tasks.models import Task
-from swarm_ui.tenancy import bind_owner, owner_of
 
 BATCH = 500
 _PLAIN = {
@@ -25,31 +22,18 @@ COLUMNS = (*_PLAIN, "workflow", "agents")
 
 
 def items_of(here: Address) -> Iterator[dict[str, Any]]:
-    """In batches, each with a context and a session of its own: memory stays small, and no transaction is held while a slow reader reads.
-
-    Raises Refused (422) at once where the search does not make sense: a file with more rows than were meant says nothing of it.
-    """
+    """Raises Refused (422) at once where the search does not make sense: a file with more rows than were meant says nothing of it."""
     search = task_search.read(here.text)
     search.refuse_problems()
-    app: Any = current_app
-    app, owner_id = app._get_current_object(), owner_of(db.session)
 
-    def read() -> Iterator[dict[str, Any]]:
-        cursor = None
-        while True:
-            with app.app_context():
-                bind_owner(db.session, owner_id)
-                found, _ = queries.page_of(
-                    queries.TaskFilter(cursor=cursor), search, *_PLAIN.values(), Task.workflow_id, Task.assigned_agents, limit=BATCH,
-                    by=address.ORDERS[here.by], ascending=here.ascending,
-                )  # fmt: skip
-                items = _items(found.items)
-            yield from items
-            cursor = found.next
-            if cursor is None:
-                return
+    def read(cursor: str | None) -> tuple[list[dict[str, Any]], str | None]:
+        found, _ = queries.page_of(
+            queries.TaskFilter(cursor=cursor), search, *_PLAIN.values(), Task.workflow_id, Task.assigned_agents, limit=BATCH,
+            by=address.ORDERS[here.by], ascending=here.ascending,
+        )  # fmt: skip
+        return _items(found.items), found.next
 
-    return read()
+    return batches(read)
 
 
 def _items(tasks: Any) -> list[dict[str, Any]]:

@@ -4,13 +4,11 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from flask import current_app
 from sqlalchemy import Select
 
-from swarm_ui.extensions import db
+from swarm_ui.downloads import batches
 from swarm_ui.jsontext import dump_bytes
 from swarm_ui.tasks.models import ExecutionLog
-from swarm_ui.tenancy import bind_owner, owner_of
 from swarm_ui.web import keyset
 
 BATCH = 1_000
@@ -18,25 +16,14 @@ Names = Mapping[str, tuple[str, str | None]]
 
 
 def all_of(statement: Select[Any]) -> Iterator[ExecutionLog]:
-    """Oldest first. Whoever reads does so after the request: each batch has a context and a session of its own."""
-    app: Any = current_app
-    app, owner_id = app._get_current_object(), owner_of(db.session)
+    """Oldest first."""
 
-    def read() -> Iterator[ExecutionLog]:
-        cursor = None
-        while True:
-            with app.app_context():
-                bind_owner(db.session, owner_id)
-                found = keyset(
-                    statement, ExecutionLog.at, ExecutionLog.id, limit=BATCH, cursor=cursor, ascending=True
-                )
-                lines = [getattr(line, "ExecutionLog", line) for line in found.items]
-            yield from lines
-            cursor = found.next
-            if cursor is None:
-                return
+    def read(cursor: str | None) -> tuple[list[ExecutionLog], str | None]:
+        at, row_id = ExecutionLog.at, ExecutionLog.id
+        found = keyset(statement, at, row_id, limit=BATCH, cursor=cursor, ascending=True)
+        return [getattr(line, "ExecutionLog", line) for line in found.items], found.next
 
-    return read()
+    return batches(read)
 
 
 def as_text(lines: Iterator[ExecutionLog], names: Names) -> Iterator[bytes]:

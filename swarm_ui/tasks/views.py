@@ -245,9 +245,7 @@ def _log_file(task: Any, ending: str, mimetype: str, written: Callable[..., Any]
     wanted = parse(LogFilter, request.args)
     statement = queries.logs_of(task.id, level=wanted.level, agent=wanted.agent, span=wanted.span, q=wanted.q)
     lines = written(log_export.all_of(statement), queries.names_of(task.assigned_agents or ()))
-    response = current_app.response_class(lines, mimetype=mimetype)
-    response.headers["Content-Disposition"] = f'attachment; filename="logs-{task.id}.{ending}"'
-    return response
+    return downloads.attachment(lines, mimetype, f"logs-{task.id}.{ending}")
 
 
 @bp.get("/<task_id>/logs/<log_id>")

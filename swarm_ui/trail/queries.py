@@ -1,20 +1,19 @@
 """The audit trail of a space: filtered, newest first, by pages or streamed as a whole."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time
 from typing import Annotated, Any, Literal
 
-from flask import current_app
 from pydantic import BaseModel, BeforeValidator, StringConstraints
 from sqlalchemy import Select, func, or_, select
 
 from swarm_ui.accounts.models import Membership, User
 from swarm_ui.audit import AuditEvent
+from swarm_ui.downloads import batches
 from swarm_ui.extensions import db
 from swarm_ui.formatting import zone
 from swarm_ui.jsontext import clean_text
 from swarm_ui.settings.forms import end_of
-from swarm_ui.tenancy import bind_owner, owner_of
 from swarm_ui.web import Slice, keyset
 
 PAGE = 50
@@ -95,25 +94,13 @@ def page_of(statement: Select[Any], *, limit: int = PAGE, cursor: str | None = N
 
 
 def all_of(statement: Select[Any]) -> Iterator[Any]:
-    """Every event, newest first, in batches: memory stays small, and no transaction is held while a slow reader reads.
+    """Every event, newest first."""
 
-    Whoever reads does so after the request: each batch has a context and a session of its own.
-    """
-    app: Any = current_app
-    app, owner_id = app._get_current_object(), owner_of(db.session)
+    def read(cursor: str | None) -> tuple[Iterable[Any], str | None]:
+        found = page_of(statement, limit=BATCH, cursor=cursor)
+        return found.items, found.next
 
-    def read() -> Iterator[Any]:
-        cursor = None
-        while True:
-            with app.app_context():
-                bind_owner(db.session, owner_id)
-                found = page_of(statement, limit=BATCH, cursor=cursor)
-            yield from found.items
-            cursor = found.next
-            if cursor is None:
-                return
-
-    return read()
+    return batches(read)
 
 
 def people_of(owner_id: int) -> list[tuple[int, str]]:

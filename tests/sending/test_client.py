@@ -255,7 +255,13 @@ def test_what_one_program_could_not_send_the_next_one_does(installation, person,
     program('import swarm\nwith swarm.task("Finds it"):\n    pass', installation.url, person.key, tmp_path)
     # At its end it leaves what it has not sent yet to whoever comes next.
     program(
-        'import swarm, time\nswarm.task("Later").complete()\ntime.sleep(1.5)',
+        """
+        import os, pathlib, swarm, time
+        swarm.task("Later").complete()
+        until = time.monotonic() + 20
+        while list(pathlib.Path(os.environ["SWARM_SPOOL"]).glob("*.jsonl")) and time.monotonic() < until:
+            time.sleep(0.02)
+        """,
         installation.url,
         person.key,
         tmp_path,
