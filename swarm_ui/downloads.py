@@ -28,11 +28,14 @@ def batches(read: Callable[[str | None], tuple[Iterable[T], str | None]]) -> Ite
 
     def items() -> Iterator[T]:
         cursor = None
+        batch: Iterable[T]
         while True:
             with app.app_context():
                 bind_owner(db.session, owner_id)
                 batch, cursor = read(cursor)
             yield from batch
+            # Let go of it before the next is read: two would lie in memory.
+            batch = ()
             if cursor is None:
                 return
 

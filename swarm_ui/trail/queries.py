@@ -17,7 +17,7 @@ from swarm_ui.settings.forms import end_of
 from swarm_ui.web import Slice, keyset
 
 PAGE = 50
-BATCH = 500
+BATCH = 200
 # Everybody who acted without being a person: commands.
 COMMANDS = "command"
 COLUMNS = (
