@@ -45,8 +45,13 @@ def clock_time(moment: datetime) -> str:
 
 def full_time(moment: datetime) -> str:
     """Tue 17 Nov 2026, 03:04:11 UTC."""
-    there = local(moment)
-    return f"{there:%a} {there.day} {there:%b %Y, %H:%M:%S} {_short(there)}"
+    return _full_time(moment.replace(microsecond=0), zone())
+
+
+@lru_cache(maxsize=4096)
+def _full_time(moment: datetime, there: tzinfo) -> str:
+    moment = moment.astimezone(there)
+    return f"{moment:%a} {moment.day} {moment:%b %Y, %H:%M:%S} {_short(moment)}"
 
 
 def minute(moment: datetime) -> str:
@@ -177,9 +182,13 @@ def moment_us(microseconds: int | None) -> Markup:
 
 
 def _time(moment: datetime, attribute: str, said: str) -> Markup:
-    """A plain f-string: `Markup.format` would take a tenth of a list's time, and all of this is our own."""
-    title = full_time(moment)
-    return Markup(f'<time datetime="{_iso(moment)}" title="{title}" {attribute}>{said}</time>')  # noqa: S704
+    """Plain f-strings: `Markup.format` would take a tenth of a list's time, and all of this is our own."""
+    return Markup(f"{_time_tag(moment.replace(microsecond=0), zone())} {attribute}>{said}</time>")  # noqa: S704
+
+
+@lru_cache(maxsize=4096)
+def _time_tag(moment: datetime, there: tzinfo) -> str:
+    return f'<time datetime="{_iso(moment)}" title="{_full_time(moment, there)}"'
 
 
 def offset(milliseconds: float | None) -> str:

@@ -7,7 +7,7 @@ polls is rendered again only when something changed.
 from collections.abc import Callable
 from functools import wraps
 from hashlib import blake2b
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import current_app, g, make_response, request
 from flask_login import current_user
@@ -20,12 +20,30 @@ from swarm_ui.formatting import zone_name
 from swarm_ui.tenancy import Owned
 from swarm_ui.web import wants_fragment
 
+T = TypeVar("T")
 REDRAWN_EVERY_US = 5 * 60 * 1_000_000
+MOST_KEPT = 2_000
 
 
 def space_version(owner_id: int) -> int:
     statement = text("SELECT version FROM space_versions WHERE ownerId = :owner")
     return db.session.execute(statement, {"owner": owner_id}).scalar() or 0
+
+
+def while_unchanged(name: str, read: Callable[[], T]) -> T:
+    """What `read` gives, read again only when something of the space shown has changed: for what stands beside every list, as names and
+    menus do. In a live GET view; anywhere else it is read each time. Values must be plain: no rows of a session.
+    """
+    version = g.get("space_version")
+    if version is None:
+        return read()
+    kept: dict[tuple[int, str], tuple[int, Any]] = current_app.extensions.setdefault("while_unchanged", {})
+    found = kept.get((g.owner_id, name))
+    if found is None or found[0] != version:
+        if len(kept) >= MOST_KEPT:
+            kept.clear()
+        found = kept[g.owner_id, name] = (version, read())
+    return found[1]
 
 
 def bump(connection: Connection | Session, owner_id: int) -> None:
@@ -69,7 +87,8 @@ def _tag() -> str:
     period = clock.now_us() // REDRAWN_EVERY_US
     # What may be done here shows in the buttons, the zone in the times.
     seen_as = (getattr(current_user, "space_role", ""), zone_name())
-    facts = (space_version(g.owner_id), g.owner_id, person, seen_as, request.full_path, period, current_app.config["VERSION"])
+    g.space_version = space_version(g.owner_id)
+    facts = (g.space_version, g.owner_id, person, seen_as, request.full_path, period, current_app.config["VERSION"])
     return blake2b(repr(facts).encode(), digest_size=9).hexdigest()
 
 

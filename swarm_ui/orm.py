@@ -62,11 +62,9 @@ class UTCTime(TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC)
 
 
-@lru_cache(maxsize=4096)
 def database_text(microseconds: int) -> str:
     """A UTCTime as raw SQL writes it; SQLite, MySQL and MariaDB all take this form."""
-    seconds, rest = divmod(microseconds, 1_000_000)
-    return f"{_second(seconds)}.{rest:06d}"
+    return f"{_second(microseconds // 1_000_000)}.{microseconds % 1_000_000:06d}"
 
 
 @lru_cache(maxsize=4096)

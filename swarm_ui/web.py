@@ -4,10 +4,20 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from types import NoneType
 from typing import Annotated, Any, TypeVar
 
-from flask import Response, current_app, make_response, redirect, render_template, request
+from flask import (
+    Response,
+    current_app,
+    has_request_context,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from pydantic import BaseModel, StringConstraints, ValidationError
 from sqlalchemy import ColumnElement, Select, or_
 from sqlalchemy.orm import InstrumentedAttribute
@@ -44,6 +54,20 @@ def done(location: str, *, part: str | None = None, **context: Any) -> Response:
         response.headers["HX-Redirect"] = location
         return response
     return redirect(location, 303)  # type: ignore[return-value]
+
+
+def link(endpoint: str, **values: Any) -> str:
+    """`url_for` of the templates. A list has hundreds of links, and building one takes as long as ten cells: those to a path of this site are
+    remembered."""
+    plain = endpoint[0] != "." and has_request_context()
+    if plain and all(value is None or (type(value) is str and len(value) < 100) for value in values.values()):
+        return _link(request.root_path, endpoint, *values.items())
+    return url_for(endpoint, **values)
+
+
+@lru_cache(maxsize=8_192)
+def _link(_root: str, endpoint: str, *values: tuple[str, Any]) -> str:
+    return url_for(endpoint, **dict(values))
 
 
 def json_response(value: Any, status: int = 200) -> Response:

@@ -14,6 +14,7 @@ from swarm_ui.changes.models import ChangeMarker
 from swarm_ui.extensions import db
 from swarm_ui.ingest.models import Span
 from swarm_ui.integrations.models import Integration
+from swarm_ui.live import bump
 from swarm_ui.metrics.models import Metric
 from swarm_ui.saved.models import SavedView
 from swarm_ui.tasks.models import ExecutionHistory, ExecutionLog, Message, Task, TaskAgent, TaskTrace
@@ -27,6 +28,9 @@ def _add(row):
     with db.session.no_autoflush:
         bound = db.session().info.pop("owner_id", None)
         db.session.add(row)
+        if (owner_id := getattr(row, "user_id", None)) is not None:
+            db.session.flush()
+            bump(db.session(), owner_id)  # as every change of a space does
         db.session.commit()
         db.session.refresh(row)
         db.session.expunge(row)

@@ -6,6 +6,7 @@ The words are English, and those of shells, interpreters and HTTP. A text in ano
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from swarm_ui.diagnosis.case import Case, Turn
 
@@ -81,14 +82,15 @@ def read(case: Case) -> list[Read]:
         for agent in heard
         if agent and "".join(_WORD.findall(case.name(agent))).replace("_", "").lower() in PEOPLE
     }
-    return [_read_one(turn, turn.sender in tools, turn.sender in people) for turn in turns]
+    return [_read_one(turn.text, turn.type, turn.sender in tools, turn.sender in people) for turn in turns]
 
 
-def _read_one(turn: Turn, is_output: bool, is_person: bool) -> Read:
-    text = turn.text
+# A page that lives reads the same run again and again, and the patterns take most of that time.
+@lru_cache(maxsize=1_000)
+def _read_one(text: str, kind: str, is_output: bool, is_person: bool) -> Read:
     ends = _ENDS.fullmatch(text[:40]) is not None or len(text.strip()) < SHORTEST
     if is_output or is_person or ends:
-        failed = is_output and (turn.type == "error" or _FAILED.search(text[:1500]) is not None)
+        failed = is_output and (kind == "error" or _FAILED.search(text[:1500]) is not None)
         return Read(
             is_output=is_output,
             failed=failed,
@@ -97,7 +99,7 @@ def _read_one(turn: Turn, is_output: bool, is_person: bool) -> Read:
         )
     return Read(
         own=True,
-        failed=turn.type == "error",
+        failed=kind == "error",
         has_code=FENCE in text,
         states=_STATES.search(text) is not None and not text.rstrip().endswith("?"),
         assumed=_found(_ASSUMED, text),

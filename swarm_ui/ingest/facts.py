@@ -6,7 +6,7 @@
     imp 1 if only the span's name gives it ·
     wf workflow · ses session · tl tool · call tool call id · to whom it hands over · pa agent that called this one ·
     snd, rcp, mt, mid a message's sender, recipient, type and id · calls names of the tools that the model chose ·
-    tot total tokens where only they are known · fw framework · ev 1 for an evaluation · rem 1 if the parent is remote · smp 1 for sample data ·
+    tot total tokens where only they are known · ev 1 for an evaluation · rem 1 if the parent is remote · smp 1 for sample data ·
     lk linked trace ids · cr 1 for create_agent · opn 1 for a step that goes on (REST)
 """
 
@@ -125,8 +125,6 @@ def facts_of(record: SpanRecord) -> Facts:
         _read_model(facts, said, attributes)
         if calls := tool_calls(attributes):
             more["calls"] = calls
-    if kind != "step" and (framework := framework_of(scope_name)):
-        more["fw"] = framework
     if "sender" in said:
         _read_message(more, said, attributes)
     if "session" in said and (session := named(said["session"])):
@@ -349,6 +347,11 @@ def _read_message(more: dict[str, Any], said: dict[str, Any], attributes: dict[s
 
 
 _MESSAGE_ID = re.compile(r'"message_id": ?"([^"]{1,64})"')
+
+
+def framework_in(scope: str) -> str:
+    """The framework that a stored scope, name@version, stands for."""
+    return framework_of(scope.rpartition("@")[0])
 
 
 @lru_cache(maxsize=1_024)

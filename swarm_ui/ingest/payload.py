@@ -23,7 +23,7 @@ _SINGLE, _IN_BLOCK, _STORED = b"\x01", b"\x02", b"@"
 _LEVEL = 3
 # Above this a document goes to object storage, and a block is closed.
 LARGEST_INLINE = 64 * 1024
-LARGEST_BLOCK = 256 * 1024
+LARGEST_BLOCK = 512 * 1024
 _PARTS_LIMIT = 65_000
 
 _dictionary = zstandard.ZstdCompressionDict(

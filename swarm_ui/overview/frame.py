@@ -13,6 +13,7 @@ from swarm_ui import clock
 from swarm_ui.alerts.models import Alert
 from swarm_ui.extensions import db
 from swarm_ui.formatting import MISSING, duration
+from swarm_ui.live import while_unchanged
 from swarm_ui.web import wants_fragment
 
 THEMES = ("auto", "light", "dark")
@@ -67,11 +68,15 @@ def filter_of(wanted: BaseModel) -> dict[str, Any]:
 def open_alerts() -> str:
     """How many alerts are open: "", "7" or "99+". Counting stops at a hundred."""
     if "open_alerts" not in g:
-        some = select(Alert.id).where(Alert.resolved.is_(False)).limit(MANY_ALERTS).subquery()
-        g.open_alerts = db.session.execute(select(func.count()).select_from(some)).scalar_one()
+        g.open_alerts = while_unchanged("open alerts", _count_open)
     if not g.open_alerts:
         return ""
     return f"{MANY_ALERTS - 1}+" if g.open_alerts >= MANY_ALERTS else str(g.open_alerts)
+
+
+def _count_open() -> int:
+    some = select(Alert.id).where(Alert.resolved.is_(False)).limit(MANY_ALERTS).subquery()
+    return db.session.execute(select(func.count()).select_from(some)).scalar_one()
 
 
 def elapsed(since: datetime | None) -> Markup:

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from swarm_ui.ingest.conventions import GENERIC_NAME
+from swarm_ui.ingest.facts import framework_in
 from swarm_ui.ingest.handovers import SOMEBODY
 from swarm_ui.ingest.values import readable
 from swarm_ui.projection.tree import Node
@@ -233,4 +234,4 @@ class Names:
         service = node.more.get("svc", "")
         if service and not service.startswith("unknown_service"):
             return service
-        return node.more.get("fw") or "agent"
+        return (framework_in(node.scope) if node.scope and node.kind != "step" else "") or "agent"

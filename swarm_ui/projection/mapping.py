@@ -11,6 +11,7 @@ from typing import Any
 from swarm_ui import ids
 from swarm_ui.ingest.contents import stored
 from swarm_ui.ingest.conventions import GENERIC_NAME
+from swarm_ui.ingest.facts import framework_in
 from swarm_ui.ingest.identity import agent_id_of, workflow_id_of
 from swarm_ui.ingest.sent import BEYOND_OTLP
 from swarm_ui.ingest.values import readable, without_uuid
@@ -243,8 +244,12 @@ def _agents(agent_ids: dict[str, str], services: dict[str, str], sample: bool) -
 
 
 def _integrations(space: int, ordered: list[Node]) -> dict[str, tuple[str, str]]:
-    seen = {(node.more["fw"], node.scope or "") for node in ordered if "fw" in node.more}
-    named = {(framework, clean_text(scope.rpartition("@")[2], 64)) for framework, scope in seen if framework}
+    seen = {node.scope for node in ordered if node.scope and node.kind != "step"}
+    named = {
+        (framework, clean_text(scope.rpartition("@")[2], 64))
+        for scope in seen
+        if (framework := framework_in(scope))
+    }
     return {
         ids.stable(space, framework, version, "integration"): (framework, version)
         for framework, version in named

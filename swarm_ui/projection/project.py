@@ -143,6 +143,7 @@ class Projector:
             logs = read.read_logs(raw, owner_id, traces)
             before = read.stored_tasks(raw, owner_id, traces)
             space, merged = space_of(raw, owner_id), merged_agents(raw, owner_id)
+            mark = index.stored_mark(raw, owner_id)
             for group in groups:
                 started = clock.now_us()
                 present = [
@@ -174,7 +175,7 @@ class Projector:
                     # A worker may have ended while it wrote so much of it ahead.
                     plan = plan_run(raw, owner_id, run, task_id, [*old, task_id], spans, owned, shared)
                 if run and plan.says_something_new():
-                    plan.doc = index.doc_of(space, run)
+                    plan.doc = index.doc_of(mark, run)
                 plans.append((plan, group.mark, clock.now_us() - started))
         return plans
 

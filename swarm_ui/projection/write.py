@@ -15,7 +15,9 @@ from swarm_ui.rawsql import Raw
 
 
 def apply_lists(raw: Raw, plans: list[Plan], now: str) -> None:
-    """Spans' agents, messages, logs, metrics and histories of these runs."""
+    """Spans' agents, messages, logs, metrics and histories of these runs. When they were written is known to the second: SQLite keeps times
+    as text, and there are four such rows to three spans."""
+    now = now.partition(".")[0]
     raw.many(
         "UPDATE spans SET taskId=?, agentId=? WHERE id=? AND userId=?",
         [row for plan in plans for row in plan.spans],

@@ -1,5 +1,7 @@
 """The views of a list, and keeping one."""
 
+from typing import NamedTuple
+
 from sqlalchemy import func, select
 
 from swarm_ui import clock, ids
@@ -13,9 +15,16 @@ MOST = 40
 AUDITED = ("list", "name", "query")
 
 
-def views_of(list_name: str) -> list[SavedView]:
+class View(NamedTuple):
+    id: str
+    name: str
+    query: str
+
+
+def views_of(list_name: str) -> list[View]:
     statement = select(SavedView).where(SavedView.list == list_name)
-    return list(db.session.scalars(statement.order_by(SavedView.name, SavedView.id).limit(MOST)))
+    rows = db.session.scalars(statement.order_by(SavedView.name, SavedView.id).limit(MOST))
+    return [View(row.id, row.name, row.query) for row in rows]
 
 
 def save(list_name: str, name: str, query: str) -> SavedView:

@@ -6,11 +6,10 @@ from typing import Any
 from sqlalchemy import Engine
 
 from swarm_ui import clock
-from swarm_ui.ingest.identity import space_of
 from swarm_ui.jsontext import loads
 from swarm_ui.rawsql import Raw, retrying, transaction
 from swarm_ui.search import index
-from swarm_ui.search.terms import mark_of, terms_of
+from swarm_ui.search.terms import terms_of
 
 AT_A_TIME = 100
 # Of a run with more messages or lines than this the first ones are taken.
@@ -47,7 +46,7 @@ def _portion(engine: Engine, owner_id: int, done_to: str) -> str | None:
         )
         if not tasks:
             return None
-        mark = mark_of(space_of(raw, owner_id))
+        mark = index.stored_mark(raw, owner_id)
         known = _indexed(raw, owner_id, [task[0] for task in tasks])
         docs = [
             index.Doc(

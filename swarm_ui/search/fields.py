@@ -12,6 +12,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from swarm_ui import clock
 from swarm_ui.extensions import db
 from swarm_ui.formatting import zone
+from swarm_ui.live import while_unchanged
 from swarm_ui.search.tokens import Token
 
 # Of one name there may be several; more than these are not told apart.
@@ -143,7 +144,10 @@ class Named(Field):
             if re.fullmatch(r"[!-~]{1,36}", value):
                 wanted.append(self.model.id == value)
         statement = select(self.model.id).where(or_(*wanted)).order_by(self.model.name, self.model.id)
-        return list(db.session.scalars(statement.limit(MOST_NAMED)))
+        return while_unchanged(
+            f"{self.model.__tablename__} called {values!r}",
+            lambda: list(db.session.scalars(statement.limit(MOST_NAMED))),
+        )
 
     def offers(self, typed: str) -> Sequence[str]:
         name = self.model.name

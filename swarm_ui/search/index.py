@@ -9,6 +9,7 @@ from flask import current_app
 from sqlalchemy import text
 
 from swarm_ui.extensions import db
+from swarm_ui.ingest.identity import space_of
 from swarm_ui.jsontext import dumps
 from swarm_ui.rawsql import Raw
 from swarm_ui.search.models import FULLTEXT
@@ -84,7 +85,17 @@ def _numbered(raw: Raw, owner_id: int, docs: Iterable[Doc]) -> dict[int, Doc]:
     return rows
 
 
-def doc_of(space: int, run: Any) -> Doc:
+def stored_mark(raw: Raw, owner_id: int) -> str:
+    """What stands before each term in the documents of this owner."""
+    return "" if raw.sqlite else mark_of(space_of(raw, owner_id))
+
+
+def fts5_mark(owner_id: int) -> str:
+    """What the triggers put before each term in the index; see `models.SQLITE_INDEX`."""
+    return f"{owner_id}x"
+
+
+def doc_of(mark: str, run: Any) -> Doc:
     """What a projected run says: its names, errors, messages and log lines."""
     task = run.task
     texts = [
@@ -98,7 +109,7 @@ def doc_of(space: int, run: Any) -> Doc:
     ]
     texts += [text_of(message[5]) for message in run.messages]
     texts += [line[5] for line in run.logs]
-    return Doc(task["id"], task["startedAt"] or 0, terms_of(mark_of(space), texts))
+    return Doc(task["id"], task["startedAt"] or 0, terms_of(mark, texts))
 
 
 def can_be_asked(phrase: str) -> bool:
@@ -114,10 +125,7 @@ def knows_all(phrase: str) -> bool:
 def runs_saying(phrases: Sequence[str], limit: int = MOST) -> Found:
     """The newest runs of the session's owner that hold all these words, wherever in the run each of them stands."""
     owner_id = owner_of(db.session)
-    space = db.session.execute(
-        text("SELECT spaceKey FROM users WHERE id=:owner"), {"owner": owner_id}
-    ).scalar()
-    mark = mark_of(owner_id if space is None else space)
+    mark = "" if db.engine.dialect.name == "sqlite" else mark_of(_space_of(owner_id))
     terms = list(dict.fromkeys(term for phrase in phrases for term in wanted(mark, phrase)))
     kind = index_kind()
     if kind == "fts5":
@@ -127,9 +135,16 @@ def runs_saying(phrases: Sequence[str], limit: int = MOST) -> Found:
     return _among_newest(owner_id, terms, limit)
 
 
+def _space_of(owner_id: int) -> int:
+    statement = text("SELECT spaceKey FROM users WHERE id=:owner")
+    space = db.session.execute(statement, {"owner": owner_id}).scalar()
+    return owner_id if space is None else space
+
+
 def _by_fts5(owner_id: int, terms: list[tuple[str, bool]], limit: int) -> Found:
     """Newest first, and no further than asked for. `+userId` is the same value, for which SQLite uses no index."""
-    asked = " AND ".join(f'"{term}"{"*" * begins}' for term, begins in terms)
+    mark = fts5_mark(owner_id)
+    asked = " AND ".join(f'"{mark}{term}"{"*" * begins}' for term, begins in terms)
     statement = (
         "SELECT taskId FROM search_docs WHERE +userId=:owner AND seq IN "
         "(SELECT rowid FROM search_index WHERE search_index MATCH :asked ORDER BY rowid DESC LIMIT :most) ORDER BY seq DESC"

@@ -38,16 +38,16 @@ class SearchBacklog(db.Model):
 
 
 # SQLite: an index beside the table, which triggers keep, whoever writes (projection, import, erasure). No positions are kept: a phrase is looked
-# for in the texts themselves. The migration says the same.
+# for in the texts themselves. The mark of the space (`index.fts5_mark`) stands in the index alone, so FTS5's own 'rebuild' must not be used. The
+# migrations say the same.
+_MARKED = "replace({row}.terms, ' ', ' ' || {row}.userId || 'x')"
+_ADD = f"INSERT INTO search_index (rowid, terms) VALUES (new.seq, {_MARKED.format(row='new')}); "
+_REMOVE = f"INSERT INTO search_index (search_index, rowid, terms) VALUES ('delete', old.seq, {_MARKED.format(row='old')}); "
 SQLITE_INDEX = (
     "CREATE VIRTUAL TABLE search_index USING fts5(terms, content='search_docs', content_rowid='seq', tokenize='ascii', detail=none, columnsize=0)",
-    "CREATE TRIGGER search_docs_added AFTER INSERT ON search_docs BEGIN "
-    "INSERT INTO search_index (rowid, terms) VALUES (new.seq, new.terms); END",
-    "CREATE TRIGGER search_docs_removed AFTER DELETE ON search_docs BEGIN "
-    "INSERT INTO search_index (search_index, rowid, terms) VALUES ('delete', old.seq, old.terms); END",
-    "CREATE TRIGGER search_docs_changed AFTER UPDATE ON search_docs BEGIN "
-    "INSERT INTO search_index (search_index, rowid, terms) VALUES ('delete', old.seq, old.terms); "
-    "INSERT INTO search_index (rowid, terms) VALUES (new.seq, new.terms); END",
+    f"CREATE TRIGGER search_docs_added AFTER INSERT ON search_docs BEGIN {_ADD}END",
+    f"CREATE TRIGGER search_docs_removed AFTER DELETE ON search_docs BEGIN {_REMOVE}END",
+    f"CREATE TRIGGER search_docs_changed AFTER UPDATE ON search_docs BEGIN {_REMOVE}{_ADD}END",
 )
 
 

@@ -1,4 +1,5 @@
-"""Texts as index terms: lower-case words, each with the mark of its space before it.
+"""Texts as index terms: lower-case words, each with the mark of its space before it (on SQLite, where it would be stored twice, in the index
+alone).
 
 The mark makes the terms of two spaces different ones, so that a million lines of one neither show nor slow a search in another. Writing that sets
 no blanks between words (Chinese, Japanese, Thai and their like) is cut into pairs of letters, and found by them.

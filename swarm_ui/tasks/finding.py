@@ -5,6 +5,7 @@ from typing import Any
 
 from swarm_ui import clock
 from swarm_ui.agents.models import Agent
+from swarm_ui.live import while_unchanged
 from swarm_ui.overview.frame import said
 from swarm_ui.saved import queries as saved
 from swarm_ui.search.snippets import snippets_of
@@ -37,13 +38,14 @@ def list_of(here: Address, cursor: str | None) -> dict[str, Any]:
     words = [token.values[0] for token in search.words if not token.negated]
     snippets = snippets_of(tasks.items, words) if words else {}
     now = clock.now()
+    columns = [(name, *address.COLUMNS[name][1:]) for name in here.columns]
     return {
         "here": here,
         "search": search,
         "cursor": cursor,
         "next_url": tasks.next and here.url(cursor=tasks.next),
         "lines": [
-            line_of(task, names, workflow_names, now, here.columns, snippets.get(task.id))
+            line_of(task, names, workflow_names, now, columns, snippets.get(task.id))
             for task in tasks.items
         ],
         "reach": reach,
@@ -54,7 +56,7 @@ def list_of(here: Address, cursor: str | None) -> dict[str, Any]:
 
 def beside(here: Address) -> dict[str, Any]:
     """What follows the text of the box: menus and saved views."""
-    views = saved.views_of("tasks")
+    views = while_unchanged("views of tasks", lambda: saved.views_of("tasks"))
     return {
         "fields": task_search.FIELDS,
         "chosen": {key: value_in(here.text, key) for key in task_search.MENUS},

@@ -15,7 +15,8 @@ Names = Mapping[str, tuple[str, str | None]]
 
 
 class Line(NamedTuple):
-    """`failure` is the first failing step and its error, `aside` what else there is to say, `cells` what the chosen columns show."""
+    """`failure` is the first failing step and its error, `aside` what else there is to say, `cells` (classes, priority, words) of the
+    chosen columns."""
 
     id: str
     name: str
@@ -24,7 +25,7 @@ class Line(NamedTuple):
     failure: str
     aside: str
     status: str
-    cells: tuple[str | Markup, ...]
+    cells: list[tuple[str, int, str | Markup]]
     started: Markup
     found: Snippet | None
 
@@ -34,7 +35,7 @@ def line_of(
     names: Names,
     workflow_names: Mapping[str, str],
     now: datetime,
-    columns: Sequence[str],
+    columns: Sequence[tuple[str, str, int]],
     found: Snippet | None = None,
 ) -> Line:
     name, status, started_at = task.name or "Unnamed run", task.status, task.started_at
@@ -49,7 +50,7 @@ def line_of(
         aside = f"{plural(task.error_count, 'error')} on the way"
     return Line(
         task.id, name, clip(task.summary, SUMMARY), "" if workflow == name else workflow, failure, aside, status,
-        tuple(_CELLS[column](task, names, now) for column in columns), ago(started_at, short=True),
+        [(classes, priority, _CELLS[column](task, names, now)) for column, classes, priority in columns], ago(started_at, short=True),
         found,
     )  # fmt: skip
 

@@ -27,6 +27,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from swarm_ui.agents.models import Agent
 from swarm_ui.extensions import db
 from swarm_ui.ingest.models import Span
+from swarm_ui.live import while_unchanged
 from swarm_ui.metrics.models import Metric
 from swarm_ui.orm import LongText
 from swarm_ui.search import index
@@ -250,11 +251,12 @@ def _says(q: str) -> ColumnElement[bool]:
 
 def names_of(agent_ids: Iterable[str | None]) -> dict[str, tuple[str, str | None]]:
     """(name, type) by id of those agents that exist."""
-    wanted = sorted({agent_id for agent_id in agent_ids if agent_id})
-    if not wanted:
-        return {}
-    rows = db.session.execute(select(Agent.id, Agent.name, Agent.type).where(Agent.id.in_(wanted)))
-    return {row.id: (row.name, row.type) for row in rows}
+    known = while_unchanged("agents", dict[str, tuple[str, str | None] | None])
+    wanted = {agent_id for agent_id in agent_ids if agent_id}
+    if unknown := sorted(wanted - known.keys()):
+        rows = db.session.execute(select(Agent.id, Agent.name, Agent.type).where(Agent.id.in_(unknown)))
+        known |= dict.fromkeys(unknown) | {row.id: (row.name, row.type) for row in rows}
+    return {agent_id: name for agent_id in wanted if (name := known[agent_id])}
 
 
 def agent_of(agent_id: str | None) -> Any:
@@ -268,6 +270,10 @@ def agent_of(agent_id: str | None) -> Any:
 
 def options(model: type[Agent] | type[Workflow]) -> list[str]:
     """The first OPTIONS names, for a menu."""
+    return while_unchanged(f"options of {model.__tablename__}", lambda: _first_names(model))
+
+
+def _first_names(model: type[Agent] | type[Workflow]) -> list[str]:
     statement = select(model.name).distinct().order_by(model.name).limit(OPTIONS)
     if issubclass(model, Agent):
         statement = statement.where(Agent.deleted_at.is_(None))
@@ -279,17 +285,20 @@ def name_of(model: type[Agent] | type[Workflow], row_id: str) -> str | None:
     if not row_id.isascii():
         return None
     name = select(model.name).where(model.id == row_id).scalar_subquery()
-    found = db.session.scalars(
-        select(model.name).where(func.lower(model.name) == func.lower(name)).limit(2)
-    ).all()
+    statement = select(model.name).where(func.lower(model.name) == func.lower(name)).limit(2)
+    found = while_unchanged(
+        f"name of {model.__tablename__} {row_id}", lambda: db.session.scalars(statement).all()
+    )
     return found[0] if len(found) == 1 else None
 
 
 def workflow_names(workflow_ids: Iterable[str | None]) -> dict[str, str]:
-    wanted = sorted({workflow_id for workflow_id in workflow_ids if workflow_id})
-    if not wanted:
-        return {}
-    return dict(db.session.execute(select(Workflow.id, Workflow.name).where(Workflow.id.in_(wanted))).all())
+    known = while_unchanged("workflows", dict[str, str | None])
+    wanted = {workflow_id for workflow_id in workflow_ids if workflow_id}
+    if unknown := sorted(wanted - known.keys()):
+        rows = db.session.execute(select(Workflow.id, Workflow.name).where(Workflow.id.in_(unknown)))
+        known |= dict.fromkeys(unknown) | dict(rows.all())
+    return {workflow_id: name for workflow_id in wanted if (name := known[workflow_id])}
 
 
 def task_with_workflow(task_id: str) -> Any:

@@ -303,3 +303,33 @@ def test_statements_do_not_grow_with_rows(client, make, alice, statements):
     for _ in range(20):
         make.task(alice, agents=[*agents, make.agent(alice)], workflow_id=make.workflow(alice).id)
     assert count() == few
+
+
+def test_what_stands_beside_the_list_is_read_again_only_after_a_change(
+    client, make, alice, page, statements
+):
+    agent = make.agent(alice, name="coder")
+    make.task(alice, name="Fix the build", agents=[agent], workflow_id=make.workflow(alice, name="CI").id)
+
+    def asked() -> list[str]:
+        with statements() as sent:
+            client.get("/tasks")
+        return [table for table in ("swarm_agents", "workflows", "saved_views", "alerts") if any(f"FROM {table}" in one for one in sent)]  # fmt: skip
+
+    assert asked() == ["swarm_agents", "workflows", "saved_views", "alerts"]
+    assert asked() == []
+    client.post("/saved-views", data={"name": "Nightly", "query": "q=status%3Afailed"})
+    make.alert(alice)
+    shown = page("/tasks")
+    assert shown.find(id="nav-alerts").get_text(" ").startswith("1")
+    assert "Nightly" in shown.find(id="views").get_text()
+    assert asked() == []
+
+
+def test_what_is_kept_of_one_space_is_not_shown_in_another(client, make, alice, bob, client_of):
+    make.task(alice, agents=[make.agent(alice, name="alices-agent")])
+    assert "alices-agent" in client.get("/tasks").get_data(as_text=True)
+    make.task(bob, agents=[make.agent(bob, name="bobs-agent")])
+    text = client_of(bob).get("/tasks").get_data(as_text=True)
+    assert "bobs-agent" in text
+    assert "alices-agent" not in text
