@@ -34,9 +34,15 @@ def rows_of(owner, tables=None, *, without=WRITTEN, places=False) -> dict[str, l
                 text(f"SELECT * FROM {table} WHERE userId = :owner"), {"owner": owner.id}
             ).mappings()
             found[table] = sorted(
-                repr({key: value for key, value in row.items() if key not in skipped}) for row in rows
+                repr({key: _whole(key, value) for key, value in row.items() if key not in skipped})
+                for row in rows
             )
     return found
+
+
+def _whole(key, value):
+    """Times of writing stand in SQLite with and without the fraction of the second that is none."""
+    return value.removesuffix(".000000") if key in WRITTEN and isinstance(value, str) else value
 
 
 def count(owner, table: str, where: str = "1=1") -> int:
