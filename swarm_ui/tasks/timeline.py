@@ -353,7 +353,8 @@ def _fit(lanes: list[Lane], selected: str | None, wanted: str | None, start: int
     what failed; lanes without failures stay closed, if there is another lane to see."""
     if sum(lane.total for lane in lanes) <= ROOM:
         return
-    left = max(ROOM + 1 - len(lanes), ROOM // 3)
+    # The head of a lane takes more than a row does.
+    left = max(ROOM + 1 - 3 * len(lanes) // 2, ROOM // 3)
     queue = sorted((_urgency(lane, selected, wanted), place) for place, lane in enumerate(lanes))
     to_open = 1 if len(lanes) == 1 else sum(1 for urgency, _place in queue if urgency <= 3)
     for turn, (urgency, place) in enumerate(queue, 1):
