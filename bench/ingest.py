@@ -21,8 +21,10 @@ def percentile(values: list[float], share: float) -> float:
 class Load:
     """Sends prepared bodies over `connections` and notes how long each took."""
 
-    def __init__(self, server: Server, key: str, bodies: list[bytes], connections: int = 4) -> None:
-        self.server, self.key = server, key
+    def __init__(
+        self, server: Server, key: str, bodies: list[bytes], connections: int = 4, path: str = "/v1/traces"
+    ) -> None:
+        self.server, self.key, self.path = server, key, path
         self._bodies: Iterator[bytes] = iter(bodies)
         self._lock = threading.Lock()
         self.seconds: list[float] = []
@@ -51,7 +53,7 @@ class Load:
                 return
             while True:
                 begun = time.perf_counter()
-                connection.request("POST", "/v1/traces", body, headers)
+                connection.request("POST", self.path, body, headers)
                 response = connection.getresponse()
                 response.read()
                 if response.status == 200:

@@ -2,21 +2,18 @@
 
 import gzip
 import json
-import threading
-import time
 
 from bench.ingest import A_REQUEST, Load, _settle
+from bench.measuring import measure
 from bench.server import Server
 from bench.traffic import Traffic
-
-CONNECTIONS = 16
 
 
 def main(small: int = 10_000, large: int = 200_000) -> None:
     with Server() as server:
         key, cookie = server.key(), server.cookie()
         figures: dict[str, list[float]] = {}
-        long_runs = {f"task page ({spans:,} spans)": _long_run(server, key, spans) for spans in (200, 5_000)}
+        long_runs = {f"task page ({spans:,} spans)": long_run(server, key, spans) for spans in (200, 5_000)}
         loaded = 0
         for spans in (small, large):
             while loaded < spans:
@@ -25,9 +22,9 @@ def main(small: int = 10_000, large: int = 200_000) -> None:
                 loaded += portion * A_REQUEST
             _settle(server, 600)
             print(f"\n{loaded:,} spans")
-            base, _ = _measure(server, "/-/healthy", {}, 400)
+            base, _ = measure(server, "/-/healthy", {}, 400)
             for name, path in (_paths(server, key) | long_runs).items():
-                cpu, rate = _measure(server, path, {"Cookie": cookie}, 20 if "5,000" in name else 300)
+                cpu, rate = measure(server, path, {"Cookie": cookie}, 20 if "5,000" in name else 300)
                 figures.setdefault(name, []).append(cpu)
                 print(
                     f"  {name:<28} {cpu * 1000:6.2f} ms of CPU, {rate:5.0f} requests/s, {cpu / base:5.1f} × /-/healthy"
@@ -37,7 +34,7 @@ def main(small: int = 10_000, large: int = 200_000) -> None:
             print(f"  {name:<28} {many / few:.2f}")
 
 
-def _long_run(server: Server, key: str, spans: int) -> str:
+def long_run(server: Server, key: str, spans: int) -> str:
     """The page of a run of this many spans, sent in requests of 500."""
     run = Traffic(spans).long_run(spans)
     found = run.resource_spans[0].scope_spans[0].spans
@@ -69,38 +66,3 @@ def _paths(server: Server, key: str) -> dict[str, str]:
         "alerts": "/alerts",
         "task page (13 spans)": f"/tasks/{first('tasks?limit=1')}",
     }
-
-
-def _measure(server: Server, path: str, headers: dict[str, str], requests: int) -> tuple[float, float]:
-    """(server CPU seconds a request, requests a second)."""
-    left = iter(range(requests))
-    lock = threading.Lock()
-    failures: list[int] = []
-
-    def work() -> None:
-        connection = server.connect()
-        while True:
-            with lock:
-                if next(left, None) is None:
-                    return
-            connection.request("GET", path, headers=headers)
-            response = connection.getresponse()
-            response.read()
-            if response.status != 200:
-                failures.append(response.status)
-
-    for warm in range(4):
-        del warm
-        connection = server.connect()
-        connection.request("GET", path, headers=headers)
-        connection.getresponse().read()
-    before, begun = server.cpu(), time.perf_counter()
-    threads = [threading.Thread(target=work) for _ in range(CONNECTIONS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    took = time.perf_counter() - begun
-    if failures:
-        raise RuntimeError(f"{path}: {failures[:3]}")
-    return (server.cpu() - before) / requests, requests / took

@@ -132,6 +132,9 @@ class Server:
         return path.stat().st_size + stored
 
     def waiting(self) -> int:
-        """Traces that are not projected yet."""
-        with sqlite3.connect(self.data_dir / "swarm.db", timeout=10) as connection:
-            return connection.execute("SELECT COUNT(*) FROM trace_dirty").fetchone()[0]
+        """Traces that are not projected yet, on any database."""
+        connection = self.connect()
+        connection.request("GET", "/-/metrics")
+        text = connection.getresponse().read().decode()
+        connection.close()
+        return int(float(re.search(r"^swarm_dirty_traces (\S+)", text, re.MULTILINE)[1]))

@@ -46,6 +46,11 @@ def latest_of(at: Any, row_id: Any) -> ColumnElement[str]:
     return func.max(cast(at, String(26)) + row_id)
 
 
+def earliest_of(at: Any, value: Any) -> ColumnElement[str]:
+    """The value of the oldest row of a group that has one, behind its time: `value[26:]`."""
+    return func.min(case((value.is_not(None), cast(at, String(26)) + value)))
+
+
 def total(column: Any) -> ColumnElement[int]:
     """The sum of whole numbers, null where all are; MySQL would answer with a decimal."""
     return cast(func.sum(column), Integer)

@@ -8,6 +8,7 @@ from pydantic import BaseModel, StringConstraints
 from sqlalchemy import String, and_, case, cast, func, not_, or_, select
 
 from swarm_ui import clock
+from swarm_ui.agents import search as agent_search
 from swarm_ui.agents.health import ASSESSED, Judged
 from swarm_ui.agents.models import CONDITIONS, Agent, StatusFlip
 from swarm_ui.aggregates import count_of, day_of, latest_of, total
@@ -63,14 +64,11 @@ def listed(wanted: AgentFilter) -> Any:
 
 
 def _conditions(wanted: AgentFilter) -> list[Any]:
-    found: list[Any] = [here]
-    if wanted.q:
-        columns = (Agent.name, Agent.service_name, Agent.llm_model, cast(Agent.capabilities, String))
-        found.append(or_(*(column.icontains(wanted.q, autoescape=True) for column in columns)))
+    found: list[Any] = [here, *agent_search.conditions_of(agent_search.read(wanted.q))]
     if wanted.type:
         found.append(Agent.type == wanted.type)
     if wanted.status:
-        found.append(func.coalesce(Agent.condition, "new") == wanted.status)
+        found.append(agent_search.condition == wanted.status)
     if wanted.service:
         found.append(Agent.service_name == ("" if wanted.service == NO_SERVICE else wanted.service))
     if wanted.model:

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from pydantic import BaseModel, Field
 
 from swarm_ui.access import local_path, needs
-from swarm_ui.agents import beats, editing, forms, maintenance, queries, revisions, standing
+from swarm_ui.agents import beats, editing, forms, maintenance, queries, revisions, search, standing
 from swarm_ui.agents.course import drawn
 from swarm_ui.agents.health import Judged, span
 from swarm_ui.agents.models import CONDITIONS, TRACED, TYPES, Agent, AgentRevision, set_by_people
@@ -68,6 +68,7 @@ def _frame(wanted: queries.AgentFilter) -> dict[str, Any]:
         "wanted": wanted,
         "total": queries.count(wanted) if wanted.is_set else choices.agents,
         "choices": choices,
+        "problems": search.read(wanted.q).problems,
         "types": TYPES,
         "conditions": CONDITIONS,
         "lengths": maintenance.LENGTHS,

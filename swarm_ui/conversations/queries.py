@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Select, case, func, select
 
+from swarm_ui.aggregates import earliest_of
 from swarm_ui.extensions import db
 from swarm_ui.tasks.models import STATUSES, Task
 from swarm_ui.web import Slice, keyset
@@ -37,11 +38,19 @@ def newest() -> tuple[Sequence[Any], bool]:
     """The conversations of the newest LOOK_BACK runs, the latest first, and whether there are older runs."""
     columns = (
         Task.id, Task.session_id, Task.started_at, Task.status, Task.execution_time, Task.token_usage, Task.estimated_cost, Task.error_count,
+        Task.summary,
     )  # fmt: skip
     newest_runs = select(*columns).order_by(Task.started_at.desc(), Task.id.desc())
     latest = newest_runs.limit(LOOK_BACK).subquery()
     last = func.max(latest.c.started_at)
-    statement = _sums(latest.c).where(latest.c.session_id.is_not(None)).group_by(latest.c.session_id)
+    # What the first run was asked, in one line.
+    about = func.substr(earliest_of(latest.c.started_at, latest.c.summary), 27).label("about")
+    statement = (
+        _sums(latest.c)
+        .add_columns(about)
+        .where(latest.c.session_id.is_not(None))
+        .group_by(latest.c.session_id)
+    )
     found = db.session.execute(statement.order_by(last.desc(), latest.c.session_id).limit(LISTED)).all()
     older = db.session.execute(select(newest_runs.offset(LOOK_BACK).limit(1).exists())).scalar()
     return found, bool(older)

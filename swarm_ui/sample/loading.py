@@ -18,7 +18,8 @@ from swarm_ui.orm import database_text
 from swarm_ui.projection import summaries
 from swarm_ui.projection.project import Projector
 from swarm_ui.rawsql import retrying, transaction
-from swarm_ui.sample import pulse
+from swarm_ui.sample import news, pulse
+from swarm_ui.sample.news import DEPLOYED, SERVICE
 from swarm_ui.sample.points import points_of
 from swarm_ui.sample.recording import Recording
 from swarm_ui.sample.removal import HOLD, alone, keep_alone, take_away
@@ -26,8 +27,6 @@ from swarm_ui.sample.schedule import DAYS, Occasion, occasions
 from swarm_ui.sample.scripts import SCRIPTS
 from swarm_ui.sample.wording import LIBRARIES
 
-SERVICE = "atlas"
-DEPLOYED = timedelta(days=3)
 # Spans a portion: small ones keep the times of single runs apart, large ones are quicker.
 FEW, MANY = 400, 2_000
 # Of this time the changes of condition are told.
@@ -126,12 +125,22 @@ class _Loader:
             at=clock.to_us(occasion.at),
             until=clock.to_us(occasion.until) if occasion.until else None,
             down=occasion.down,
+            cast=news.cast_at(occasion.at, self.now),
+            session=self._session(occasion),
+            talk=occasion.talk,
         )
         SCRIPTS[occasion.workflow](run, occasion.number, occasion.trouble)
         last = max((span.ended_at for span in run.spans), default=run.started_at)
         arrived_at = clock.from_us(last) + timedelta(seconds=run.random.uniform(0.4, 2.5))
         settled_at = arrived_at + (self.timeout + timedelta(seconds=20) if occasion.until else timedelta())
         return _Arrival(run, min(arrived_at, self.now), min(settled_at, self.now))
+
+    def _session(self, occasion: Occasion) -> str:
+        """One for all runs of a conversation."""
+        if occasion.talk is None:
+            return ""
+        chance = random.Random(f"sample {self.owner_id} talk {occasion.talk[0]}")
+        return f"conv_{chance.getrandbits(80):020x}"
 
     def _send(self, portion: list["_Arrival"]) -> None:
         self._stay_alone()
@@ -170,6 +179,7 @@ class _Loader:
     def _tell_signs_of_life(self) -> None:
         with transaction(self.engine) as raw:
             pulse.tell(raw, self.owner_id, self.now, random.Random("pulse"))
+            news.tell(raw, self.owner_id, self.now)
 
     def _resolve_old_alerts(self) -> None:
         """Somebody looked at the old alerts, a while after each came."""

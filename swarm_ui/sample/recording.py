@@ -5,13 +5,13 @@ a program, and leaves an error on each; `Cut` is where the recording ends, so th
 """
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from swarm_ui.ingest.records import LogEntry, SpanRecord
-from swarm_ui.sample.swarm import AGENTS, MODELS, Model
+from swarm_ui.sample.swarm import AGENTS, MODELS, Member, Model
 from swarm_ui.sample.wording import Library
 
 INFO, WARNING, ERROR = 9, 13, 17
@@ -56,6 +56,11 @@ class Recording:
     until: int | None = None
     # Providers whose models answer nothing but errors during this run.
     down: frozenset[str] = frozenset()
+    # How the agents worked at that time.
+    cast: Mapping[str, Member] = field(default_factory=lambda: AGENTS)
+    # The conversation that it belongs to, and its place there; else it is one by itself.
+    session: str = ""
+    talk: tuple[int, int] | None = None
     spans: list[SpanRecord] = field(default_factory=list)
     logs: list[LogEntry] = field(default_factory=list)
     used: dict[tuple[str, str, str], list[float]] = field(default_factory=dict)
@@ -64,7 +69,7 @@ class Recording:
     def __post_init__(self) -> None:
         self.started_at = self.at
         self.trace_id = f"{self.random.getrandbits(128) | 1 << 127:032x}"
-        self.session = f"conv_{self.random.getrandbits(80):020x}"
+        self.session = self.session or f"conv_{self.random.getrandbits(80):020x}"
         self._open: list[SpanRecord] = []
         self._turns: list[Turn] = []
 
@@ -114,7 +119,7 @@ class Recording:
 
     @contextmanager
     def agent(self, name: str, asked: str) -> Iterator[Turn]:
-        member = AGENTS[name]
+        member = self.cast[name]
         turn = Turn(name, MODELS[member.model], member.prompt, asked, member.context + len(asked) // 4)
         with self._step(*self.library.agent(name, asked, self.session)) as record:
             self._turns.append(turn)

@@ -14,6 +14,7 @@ from swarm_ui.projection import summaries
 from swarm_ui.projection.forget import delete_in, forget_runs
 from swarm_ui.projection.registry import LAST_SIGN
 from swarm_ui.rawsql import Raw, retrying, transaction
+from swarm_ui.sample import news
 from swarm_ui.sample.wording import LIBRARIES
 
 RUNS_A_TRANSACTION = 50
@@ -164,6 +165,7 @@ def _remove_frame(owner_id: int, agents: set[str], frameworks: list[tuple[str, s
             (owner_id, owner_id),
         )
         _take_back_signs_of_life(raw, owner_id)
+        news.take_back(raw, owner_id)
         for table in ("swarm_agents", "workflows"):
             raw.execute(
                 f"UPDATE {table} SET origin='discovered' WHERE userId=? AND origin='sample'", (owner_id,)

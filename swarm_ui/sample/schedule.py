@@ -47,6 +47,7 @@ class Occasion:
     until: datetime | None = None
     down: frozenset[str] = frozenset()
     number: int = 0
+    talk: tuple[int, int] | None = None
 
 
 def occasions(now: datetime, scale: int, chance: random.Random) -> list[Occasion]:
@@ -70,7 +71,9 @@ def occasions(now: datetime, scale: int, chance: random.Random) -> list[Occasion
 
 def _slow_index(found: list[Occasion]) -> None:
     """The index was slow a while ago: a few answers had to do without it."""
-    asked = [one for one in found if one.workflow == "support-desk" and not (one.trouble or one.down)]
+    asked = [
+        one for one in found if one.workflow == "support-desk" and not (one.trouble or one.down or one.talk)
+    ]
     for occasion in asked[-18:-8]:
         occasion.trouble = "index-timeout"
 
@@ -118,6 +121,19 @@ def _stories(now: datetime) -> Iterator[Occasion]:
     ]
     for workflow, at, trouble, until in told:
         yield Occasion(workflow, at, trouble, until)
+    # Customers who wrote again, so many minutes after the first time.
+    for number, (began, turns) in enumerate(
+        (
+            (ago(days=6, hours=2), ((0, ""), (11, ""), (26, ""))),
+            (ago(days=2, hours=5), ((0, ""), (9, ""), (95, "lookup-timeout"), (97, ""), (108, ""))),
+            (ago(days=1, hours=3), ((0, ""), (7, ""))),
+            (ago(hours=5, minutes=20), ((0, ""), (14, ""), (41, ""))),
+            (ago(minutes=52), ((0, ""), (6, ""))),
+        )
+    ):
+        for minutes, trouble in turns:
+            place = sum(1 for earlier, failed in turns if earlier < minutes and not failed)
+            yield Occasion("support-desk", began + timedelta(minutes=minutes), trouble, talk=(number, place))
 
 
 def _rhythm(now: datetime, chance: random.Random) -> Iterator[tuple[str, datetime]]:

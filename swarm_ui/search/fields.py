@@ -157,6 +157,28 @@ class Named(Field):
         return [value for value in db.session.scalars(statement) if value]
 
 
+class Held(Field):
+    """A value of the list's own column, whatever its case; `*` stands for any letters."""
+
+    def __init__(
+        self, about: str, column: Any, shown: Callable[[], Sequence[ColumnElement[bool]]], *examples: str
+    ) -> None:
+        super().__init__(about, *examples)
+        self.column = column
+        self._shown = shown
+
+    def where(self, token: Token) -> ColumnElement[bool]:
+        if any("*" in value.strip("*") for value in token.values):
+            raise Wrong("takes * at the beginning or the end")
+        return or_(*(_like(self.column, value) for value in token.values))
+
+    def offers(self, typed: str) -> Sequence[str]:
+        statement = select(self.column).where(*self._shown()).distinct().order_by(self.column).limit(OFFERED)
+        if typed:
+            statement = statement.where(func.lower(self.column).contains(typed.lower(), autoescape=True))
+        return [value for value in db.session.scalars(statement) if value]
+
+
 def _like(column: Any, value: str) -> ColumnElement[bool]:
     name, words = func.lower(column), value.strip("*").lower()
     if value.startswith("*") and value.endswith("*") and len(value) > 1:

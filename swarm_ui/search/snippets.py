@@ -81,13 +81,16 @@ def _first(task_ids: list[str], words: Sequence[str], table: str, column: str) -
     for place, word in enumerate(words):
         pattern = word.lower().replace("!", "!!").replace("%", "!%").replace("_", "!_")
         values[f"word{place}"] = f"%{pattern}%"
-    tests = " OR ".join(f"LOWER(said) LIKE :word{place} ESCAPE '!'" for place in range(len(words)))
+    tests = " OR ".join(f"LOWER({shown}) LIKE :word{place} ESCAPE '!'" for place in range(len(words)))
+    never = "'9999-12-31'" if db.engine.dialect.name == "sqlite" else "TIMESTAMP'9999-12-31 00:00:00'"
     parts = []
     for place, task_id in enumerate(task_ids):
         values[f"task{place}"] = task_id
+        rows = f"FROM {table} WHERE userId=:owner AND taskId=:task{place}"
+        # Up to a moment, not out of a derived table: MySQL would write down the texts of each.
+        last = f"COALESCE((SELECT at {rows} ORDER BY at LIMIT 1 OFFSET {LOOKED_THROUGH - 1}),{never})"
         parts.append(
-            f"SELECT * FROM (SELECT taskId,id,said FROM (SELECT taskId,id,{shown} AS said FROM {table} WHERE userId=:owner AND taskId=:task{place} "
-            f"ORDER BY at LIMIT {LOOKED_THROUGH}) some WHERE {tests} LIMIT 1) one"
+            f"SELECT * FROM (SELECT taskId,id,{shown} AS said {rows} AND at<={last} AND ({tests}) ORDER BY at LIMIT 1) one"
         )
     return list(db.session.execute(text(" UNION ALL ".join(parts)), values))
 

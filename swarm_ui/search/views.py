@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from flask import Blueprint, Response, request
 from pydantic import BaseModel, StringConstraints
 
+from swarm_ui.agents import search as agents
 from swarm_ui.alerts import search as alerts
 from swarm_ui.search.completion import complete as completed
 from swarm_ui.search.jumping import places
@@ -14,14 +15,14 @@ from swarm_ui.tasks import search as tasks
 from swarm_ui.web import json_response, page, parse
 
 bp = Blueprint("search", __name__, url_prefix="/search")
-LISTS: dict[str, Fields] = {"tasks": tasks.FIELDS, "alerts": alerts.FIELDS}
+LISTS: dict[str, Fields] = {"tasks": tasks.FIELDS, "alerts": alerts.FIELDS, "agents": agents.FIELDS}
 
 
 bp.add_app_template_filter(written, "as_typed")
 
 
 class Completion(BaseModel):
-    list: Literal["tasks", "alerts"] = "tasks"
+    list: Literal["tasks", "alerts", "agents"] = "tasks"
     text: Annotated[str, StringConstraints(max_length=1000)] = ""
 
 

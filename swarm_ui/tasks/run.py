@@ -6,25 +6,19 @@ from typing import Any, Literal
 
 from flask import url_for
 from pydantic import BaseModel, Field
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from swarm_ui import clock
 from swarm_ui.diagnosis.suspects import Suspect
 from swarm_ui.extensions import db
-from swarm_ui.formatting import clip, clock_time, offset, plural
+from swarm_ui.formatting import clock_time, offset, plural
 from swarm_ui.ingest.models import Span
-from swarm_ui.jsontext import loads
-from swarm_ui.tasks import explain, others, pretty, queries, steps, waterfall
+from swarm_ui.tasks import explain, others, pretty, queries, said, steps, waterfall
 from swarm_ui.tasks.flow import Exchange
-from swarm_ui.tasks.graph import speakers_of
-from swarm_ui.tasks.models import ExecutionHistory, ExecutionLog, Message, Task
-from swarm_ui.tasks.swimlanes import arrows_of, columns_of
-from swarm_ui.tasks.timeline import HandOff, Moment, Timeline, build
+from swarm_ui.tasks.models import ExecutionHistory, Task
+from swarm_ui.tasks.timeline import ROOM, HandOff, Moment, Timeline, build
 from swarm_ui.tasks.tree import Span as TreeSpan
-from swarm_ui.web import Slice, keyset
 
-MESSAGES, LINES = 50, 100
-MESSAGE_LIMIT, LINE_LIMIT = 1_200, 1_000
 NO_AGENT = "none"
 Names = Mapping[str, tuple[str, str | None]]
 
@@ -69,7 +63,8 @@ class Callout:
 def page_of(found: Any, shape: Shape) -> dict[str, Any]:
     task = found.Task
     spans, exchanges, turns = _spans(task), _exchanges(task), explain.turns_of(task, explain.AT_ONCE + 1)
-    messages, lines = _message_slice(task, None, None), _log_slice(task, None, None, None, None, None)
+    room = _room_beside(task)
+    messages, lines = said.messages(task, room=room), said.lines(task, room=room)
     names = queries.names_of(
         {
             *explain.agents_in(spans, turns),
@@ -90,9 +85,14 @@ def page_of(found: Any, shape: Shape) -> dict[str, Any]:
         **opened,
         **head_of(found, timeline, diagnosis),
         **content_of(found),
-        **messages_of(task, None, None, messages, names),
-        **logs_of(task, slice_=lines, names=names),
+        **said.messages_of(task, slice_=messages, names=names),
+        **said.logs_of(task, slice_=lines, names=names),
     }
+
+
+def _room_beside(task: Task) -> int:
+    """Bytes for its messages, and as many for its lines: what the steps take of the page they cannot have."""
+    return max(48_000 - 400 * min(task.span_count or 0, ROOM), 9_000)
 
 
 # The timeline.
@@ -202,7 +202,7 @@ def head_of(found: Any, timeline: Timeline, diagnosis: explain.Diagnosis) -> dic
 def _callout(task: Task, timeline: Timeline, diagnosis: explain.Diagnosis) -> Callout | None:
     """Says of the run what the ranking found first, so that the page names one culprit."""
     first = timeline.first_failure or timeline.suspect or timeline.first_error
-    said = diagnosis.first if diagnosis.first and diagnosis.first.message_id and not first else None
+    spoken = diagnosis.first if diagnosis.first and diagnosis.first.message_id and not first else None
     message = " ".join((task.error_message or "")[:400].split())
     if task.status == "failed":
         title = "The run failed"
@@ -211,10 +211,17 @@ def _callout(task: Task, timeline: Timeline, diagnosis: explain.Diagnosis) -> Ca
             title = f"{called}: {_tame(first.lane)}, {_tame(first.name)}, at {offset(first.at_ms)}"
         elif task.failed_step:
             title = f"First failing step: {task.failed_step}"
-        elif said:
-            title = f"Most suspect: {_tame(said.agent or 'an agent that is gone')}, {said.what}"
+        elif spoken:
+            title = f"Most suspect: {_tame(spoken.agent or 'an agent that is gone')}, {spoken.what}"
         return Callout(
-            "bad", "s-failed", title, task.error_type, message, first and first.key, timeline.recovered, said
+            "bad",
+            "s-failed",
+            title,
+            task.error_type,
+            message,
+            first and first.key,
+            timeline.recovered,
+            spoken,
         )
     if task.status == "timeout":
         last = timeline.last
@@ -283,143 +290,3 @@ def diagnosis_of(found: Any) -> dict[str, Any]:
         "rules": explain.RULES,
         "most_turns": explain.MOST_TURNS,
     }
-
-
-# Messages and logs.
-
-
-def messages_of(
-    task: Task,
-    type: str | None,
-    cursor: str | None,
-    slice_: Slice | None = None,
-    names: Names | None = None,
-    *,
-    lanes: bool = False,
-    message: str | None = None,
-) -> dict[str, Any]:
-    """`message` is the one to begin with."""
-    suspect = {} if slice_ else {"suspect_message": explain.suspect_message(task)}
-    slice_ = slice_ or _message_slice(task, type, cursor, message)
-    order = speakers_of(task.id) if lanes else []
-    if names is None:
-        names = queries.names_of(
-            [
-                *order,
-                *(agent for message in slice_.items for agent in (message.sender_id, message.recipient_id)),
-            ]
-        )
-    columns = columns_of(order, names)
-    counts = {} if cursor else queries.counts_by(Message.message_type, task.id)
-    return {
-        **suspect,
-        "messages": slice_,
-        "message_type": type,
-        "message_first": message,
-        "message_counts": counts,
-        "contents": {}
-        if lanes
-        else {message.id: pretty.show(message.content, MESSAGE_LIMIT) for message in slice_.items},
-        "message_view": "lanes" if lanes else None,
-        "columns": columns,
-        "arrows": arrows_of(slice_.items, columns) if lanes else [],
-        "starts": {message.id: clip(_words(message.content), 90) for message in slice_.items}
-        if lanes
-        else {},
-        "message_names": names,
-        "is_tail": _is_tail(task, cursor) and not message,
-    }
-
-
-def _words(content: str | None) -> str | None:
-    """What was said. Of an object that holds one text, such as the arguments of a hand-off, that text."""
-    text, is_json = pretty.plain(content)
-    parsed = loads(text) if text and is_json and len(text) < 20_000 else None
-    texts = [value for value in parsed.values() if isinstance(value, str)] if isinstance(parsed, dict) else []
-    return texts[0] if len(texts) == 1 else text
-
-
-def _message_slice(task: Task, type: str | None, cursor: str | None, message: str | None = None) -> Slice:
-    columns = (
-        Message.id,
-        Message.at,
-        Message.sender_id,
-        Message.recipient_id,
-        Message.message_type,
-        Message.content,
-        Message.span_id,
-    )
-    statement = queries.messages_of(task.id, *columns, type=type)
-    if message:
-        statement = queries.from_message(statement, task.id, message)
-    return _paged(statement, Message, MESSAGES, cursor, _is_tail(task, cursor) and not message)
-
-
-def logs_of(
-    task: Task,
-    level: str | None = None,
-    agent: str | None = None,
-    span: str | None = None,
-    line: str | None = None,
-    cursor: str | None = None,
-    q: str | None = None,
-    *,
-    slice_: Slice | None = None,
-    names: Names | None = None,
-) -> dict[str, Any]:
-    slice_ = slice_ or _log_slice(task, level, agent, span, line, cursor, q)
-    if names is None:
-        names = queries.names_of(
-            [agent, *(task.assigned_agents or [])[:200], *(line.agent_id for line in slice_.items)]
-        )
-    counts = {} if cursor else queries.counts_by(ExecutionLog.level, task.id)
-    return {
-        "lines": slice_,
-        "log_level": level,
-        "log_agent": agent,
-        "log_span": span,
-        "log_line": line,
-        "log_q": q,
-        "log_counts": counts,
-        "log_names": names,
-        "line_limit": LINE_LIMIT,
-        "is_tail": _is_tail(task, cursor),
-    }
-
-
-def _log_slice(
-    task: Task,
-    level: str | None,
-    agent: str | None,
-    span: str | None,
-    line: str | None,
-    cursor: str | None,
-    q: str | None = None,
-) -> Slice:
-    text = func.substr(ExecutionLog.message, 1, LINE_LIMIT + 1).label("message")
-    columns = (
-        ExecutionLog.id,
-        ExecutionLog.at,
-        ExecutionLog.level,
-        ExecutionLog.event_type,
-        ExecutionLog.agent_id,
-        ExecutionLog.span_id,
-    )
-    statement = queries.logs_of(task.id, *columns, text, level=level, agent=agent, span=span, q=q)
-    if line:
-        statement = queries.from_line(statement, task.id, line)
-    return _paged(statement, ExecutionLog, LINES, cursor, _is_tail(task, cursor) and not line)
-
-
-def _is_tail(task: Task, cursor: str | None) -> bool:
-    """A run that goes on shows its newest lines."""
-    return task.status == "running" and not cursor
-
-
-def _paged(
-    statement: Any, model: type[Message] | type[ExecutionLog], limit: int, cursor: str | None, is_tail: bool
-) -> Slice:
-    if not is_tail:
-        return keyset(statement, model.at, model.id, limit=limit, cursor=cursor, ascending=True)
-    newest = keyset(statement, model.at, model.id, limit=limit)
-    return Slice(list(reversed(newest.items)), newest.next)

@@ -11,9 +11,9 @@ from swarm_ui.tasks.tree import NO_AGENT, Mode, Span, Tree
 from swarm_ui.tasks.usual import Usual
 
 # Above this many rows the lanes without failures stay closed, and their rows load when they are opened.
-ROOM = 300
-# More hand-off lines than this hide each other, and what lies behind them.
-LINES = 40
+ROOM = 100
+# More hand-off lines than this hide each other, and what lies behind them; a line has a piece in the head and the body of every lane it passes.
+LINES, PIECES = 40, 200
 _BARS = 40
 _DEEPEST = 6
 _LEAST_WAIT = 0.4  # percent of the axis
@@ -353,7 +353,8 @@ def _fit(lanes: list[Lane], selected: str | None, wanted: str | None, start: int
     what failed; lanes without failures stay closed, if there is another lane to see."""
     if sum(lane.total for lane in lanes) <= ROOM:
         return
-    left = ROOM
+    # The head of a lane takes more than a row does.
+    left = max(ROOM + 1 - 3 * len(lanes) // 2, ROOM // 3)
     queue = sorted((_urgency(lane, selected, wanted), place) for place, lane in enumerate(lanes))
     to_open = 1 if len(lanes) == 1 else sum(1 for urgency, _place in queue if urgency <= 3)
     for turn, (urgency, place) in enumerate(queue, 1):
@@ -402,7 +403,13 @@ def _draw_hand_offs(lanes: list[Lane], hand_offs: Iterable[HandOff], axis: Axis)
     ]
     heads: list[set[Piece]] = [set() for _ in lanes]
     bodies: list[set[Piece]] = [set() for _ in lanes]
-    drawn = sorted(between, key=lambda hand: not hand[3])[:LINES]
+    drawn: list[tuple[int, int, float, bool]] = []
+    left = PIECES
+    for hand in sorted(between, key=lambda hand: not hand[3])[:LINES]:
+        left -= 2 * abs(hand[0] - hand[1]) + 1
+        if drawn and left < 0:
+            break
+        drawn.append(hand)
     for sender, recipient, x, failed in drawn:
         top, bottom = min(sender, recipient), max(sender, recipient)
         down = sender < recipient

@@ -14,7 +14,7 @@ from swarm_ui.agents.models import Agent
 from swarm_ui.extensions import db
 from swarm_ui.live import live
 from swarm_ui.search.tokens import clean
-from swarm_ui.tasks import address, export, finding, log_export, pretty, queries, run, steps
+from swarm_ui.tasks import address, export, finding, log_export, pretty, queries, run, said, steps
 from swarm_ui.tasks.graph import agents_of
 from swarm_ui.tasks.models import LEVELS, MESSAGE_TYPES, Message
 from swarm_ui.web import RowId, page, parse, wants_fragment
@@ -187,7 +187,7 @@ def diagnosis(found: Any) -> Response:
 def messages(found: Any) -> Response:
     wanted = parse(MessageFilter, request.args)
     is_list = wanted.cursor and not wanted.view
-    context = run.messages_of(
+    context = said.messages_of(
         found.Task, wanted.type, wanted.cursor, lanes=wanted.view == "lanes", message=wanted.message
     )
     part = "tasks/_message_rows.html" if is_list else "tasks/_messages.html"
@@ -199,8 +199,15 @@ def messages(found: Any) -> Response:
 @bp.get("/<task_id>/graph")
 @of_task
 def graph(found: Any) -> Response:
-    parts, drawn = agents_of(found.Task.id)
-    return page("tasks/graph.html", part="tasks/_graph.html", task=found.Task, parts=parts, graph=drawn)
+    parts, drawn, left_out = agents_of(found.Task.id)
+    return page(
+        "tasks/graph.html",
+        part="tasks/_graph.html",
+        task=found.Task,
+        parts=parts,
+        graph=drawn,
+        left_out=left_out,
+    )
 
 
 @bp.get("/<task_id>/messages/<message_id>")
@@ -225,7 +232,7 @@ def logs(found: Any) -> Response:
     wanted = parse(LogFilter, request.args)
     part = "tasks/_log_rows.html" if wanted.cursor else "tasks/_logs.html"
     return page("tasks/logs.html", part=part, found=found, task=found.Task, levels=LEVELS,
-                **run.logs_of(found.Task, wanted.level, wanted.agent, wanted.span, wanted.line, wanted.cursor, wanted.q))  # fmt: skip
+                **said.logs_of(found.Task, wanted.level, wanted.agent, wanted.span, wanted.line, wanted.cursor, wanted.q))  # fmt: skip
 
 
 @bp.get("/<task_id>/logs.txt")

@@ -5,7 +5,9 @@ from urllib.parse import quote
 from markupsafe import Markup, escape
 
 from swarm_ui.formatting import duration, offset
-from swarm_ui.tasks.timeline import Lane, Piece, Row
+from swarm_ui.tasks.timeline import ROOM, Lane, Piece, Row
+
+__all__ = ["ROOM", "body_of", "head_of", "rows_of"]
 
 _ICONS = {
     "llm": "i-llm", "tool": "i-tool", "retrieval": "i-retrieval", "agent": "i-agents", "workflow": "i-workflows", "step": "i-step",

@@ -1,4 +1,7 @@
 from datetime import timedelta
+from urllib.parse import quote
+
+import pytest
 
 from tests.conftest import NOW
 
@@ -55,6 +58,62 @@ def test_filters_are_in_the_url(page, make, alice):
     seen = page("/agents?type=execution&q=sure")
     assert seen.find("input", id="q")["value"] == "sure"
     assert seen.find("option", attrs={"value": "execution", "selected": True})
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("condition:failing", ["browser"]),
+        ("condition:failing,new", ["browser", "100%_sure"]),
+        ("-condition:failing type:execution", ["100%_sure"]),
+        ("service:SHOP", ["browser"]),
+        ("service:sh*", ["browser"]),
+        ("model:gpt-*", ["browser"]),
+        ("-model:gpt-*", ["planner", "100%_sure"]),
+        ("capability:fetch", ["planner"]),
+        ("score:<60", ["browser"]),
+        ("name:a planner", ["planner"]),
+        ("-browser -sure", ["planner"]),
+        ('"fetch_page" condition:healthy', ["planner"]),
+    ],
+)
+def test_the_box_takes_keys_and_words(page, make, alice, text, found):
+    make.agent(
+        alice, name="browser", type="execution", condition="failing", llm_model="gpt-4.1", service_name="shop", health_score=40,
+    )  # fmt: skip
+    make.agent(
+        alice, name="planner", type="coordination", condition="healthy", capabilities=["fetch_page"], service_name="bank", health_score=90,
+    )  # fmt: skip
+    make.agent(alice, name="100%_sure", type="execution", service_name="bank", health_score=None)
+    listed = page(f"/agents?q={quote(text)}")
+    assert sorted(names(listed)) == sorted(found)
+    assert listed.find("input", id="q")["value"] == text
+    assert sorted(names(page(f"/agents?q={quote(text)}&group=service"))) != []
+
+
+def test_what_the_box_cannot_read_is_named_and_left_out(page, make, alice):
+    make.agent(alice, name="browser")
+    listed = page("/agents?q=condition:great+browser")
+    assert names(listed) == ["browser"]
+    assert "condition:great “great” is none of its values" in listed.text
+    assert (
+        "conditon:new there is no conditon:. Did you mean condition:?" in page("/agents?q=conditon:new").text
+    )
+
+
+def test_the_box_completes_keys_and_values(client, make, alice, bob):
+    make.agent(alice, service_name="shop", llm_model="gpt-4.1")
+    make.agent(alice, service_name="gone", deleted_at=NOW)
+    make.agent(bob, service_name="secret")
+
+    def offered(text: str) -> list[str]:
+        answer = client.get("/search/complete", query_string={"list": "agents", "text": text})
+        return [item["text"] for item in answer.get_json()["items"]]
+
+    assert offered("ser") == ["service:"]
+    assert offered("service:") == ["service:shop"]
+    assert offered("model:GPT") == ["model:gpt-4.1"]
+    assert "condition:stalled" in offered("condition:st")
 
 
 def test_nothing_matches_says_so_and_clears(page, make, alice):

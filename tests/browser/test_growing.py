@@ -162,7 +162,7 @@ def test_a_filter_stays_while_lines_come(growing, mira):
 
 
 def test_a_wide_run_keeps_the_lane_that_somebody_opened(tab, mira):
-    """Above about 300 rows lanes come closed and are filled when they are opened."""
+    """Above about 100 rows lanes come closed and are filled when they are opened."""
     planner = swarm.lately(agent(2, "planner", 1, at=0.2, seconds=49), swarm.RECENTLY)
     steps = [
         swarm.lately(tool(1000 + n, f"step_{n}", 2, at=1 + n / 20, seconds=0.01), swarm.RECENTLY)
@@ -179,11 +179,11 @@ def test_a_wide_run_keeps_the_lane_that_somebody_opened(tab, mira):
     expect(lane.locator("a.wf-row", has_text="step_7").first).to_be_visible()
     more = lane.locator("a.wf-more", has_text="Later steps").last
     more.click()
-    expect(lane.locator("a.wf-row", has_text="step_450")).to_be_visible()
+    expect(lane.locator("a.wf-row", has_text="step_150")).to_be_visible()
     page.evaluate("window.rows = document.querySelectorAll('.wf a.wf-row').length")
     opened.requests.clear()
     mira.send(swarm.lately(agent(5000, "writer", 2, at=40, seconds=5), swarm.RECENTLY))
     expect(lane_of(page, "writer").locator("summary")).to_be_visible()
-    expect(lane.locator("a.wf-row", has_text="step_450")).to_be_visible()
+    expect(lane.locator("a.wf-row", has_text="step_150")).to_be_visible()
     assert page.evaluate("document.querySelectorAll('.wf a.wf-row').length >= window.rows")
     assert not [request.url for request in opened.requests if "part=lane" in request.url]

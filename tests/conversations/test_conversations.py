@@ -79,6 +79,27 @@ def test_the_newest_conversations_are_listed(talk, page):
     assert "2 completed, 1 failed" in rows[1]
 
 
+def test_each_says_what_it_was_about(make, alice, page):
+    """The first words of the oldest run that has any; without them its session stands alone."""
+    began = clock.now() - timedelta(hours=1)
+    for minutes, session, summary in (
+        (0, "s-1", None),
+        (1, "s-1", "Why is our invoice higher?"),
+        (2, "s-1", "Another question"),
+        (3, "s-2", None),
+        (4, "s-3", "発票 <b>" + "long " * 22),
+    ):
+        make.task(alice, session_id=session, summary=summary, started_at=began + timedelta(minutes=minutes))
+    listed = page("/conversations")
+    links = {link["href"].partition("session=")[2]: link.get_text() for link in listed.select("#list td a")}
+    assert links["s-1"] == "Why is our invoice higher?"
+    assert links["s-2"] == "s-2"
+    assert links["s-3"].startswith("発票 <b>long long")
+    assert links["s-3"].endswith("…")
+    assert len(links["s-3"]) <= 96
+    assert [row.get_text() for row in listed.select("#list td small")] == ["s-3", "s-1"]
+
+
 def test_without_conversations_it_says_so(page):
     assert "No conversations yet" in page("/conversations").text
 

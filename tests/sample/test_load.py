@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from swarm_ui.agents.models import Agent
 from swarm_ui.alerts.models import Alert
+from swarm_ui.changes.models import ChangeMarker
 from swarm_ui.extensions import db
 from swarm_ui.ingest.models import Span, TraceDirty
 from swarm_ui.metrics.models import Metric
@@ -143,6 +144,64 @@ def test_alerts_were_raised_when_their_runs_ended_and_the_old_ones_resolved(load
         if alert.resolved:
             assert alert.touched
             assert alert.created_at < alert.resolved_at < NOW
+
+
+def test_some_customers_wrote_again_in_the_same_conversation(loaded, all_of, page):
+    talks: dict[str, list[Task]] = {}
+    for task in sorted(all_of(Task), key=lambda task: task.started_at):
+        talks.setdefault(task.session_id, []).append(task)
+    several = [runs for runs in talks.values() if len(runs) > 1]
+    assert sorted(map(len, several)) == [2, 2, 3, 3, 5]
+    assert {run.name for runs in several for run in runs} == {"support-desk"}
+    import_talk = next(runs for runs in several if len(runs) == 5)
+    assert [run.status for run in import_talk] == [
+        "completed",
+        "completed",
+        "failed",
+        "completed",
+        "completed",
+    ]
+    assert import_talk[2].summary == import_talk[3].summary  # asked once more
+    opened = page(f"/conversations?session={import_talk[0].session_id}")
+    assert "Our nightly import stopped on Sunday." in opened.text
+    assert "Choose it under Key" in opened.text
+    listed = page("/conversations").text
+    assert (
+        "We are charged for eleven seats" not in listed
+        or listed.count("We are charged for eleven seats") == 1
+    )
+    assert "Where do I find who deleted our archive?" in listed
+
+
+def test_what_changed_before_runs_failed_is_told(loaded, all_of, page):
+    changes = {change.title: change for change in all_of(ChangeMarker)}
+    assert {change.kind for change in changes.values()} == {"deploy", "config", "prompt", "model"}
+    failed = {}
+    for task in sorted(all_of(Task), key=lambda task: task.started_at):
+        if task.status == "failed":
+            failed.setdefault((task.name, task.started_at > NOW - timedelta(hours=30)), task)
+    refused = page(f"/tasks/{failed['competitor-brief', True].id}/changes").text
+    assert "Egress of the browser moved to another address range" in refused
+    too_long = page(f"/tasks/{failed['deep-research', True].id}/changes").text
+    assert "Two independent sources before a figure counts as known" in too_long
+
+
+def test_what_changed_shows_in_the_calls_too(loaded, all_of, client):
+    """The prompt of the researcher, and the model of the judge."""
+    changes = {
+        change.kind: change.at for change in all_of(ChangeMarker) if change.kind in ("prompt", "model")
+    }
+    runs = [
+        task
+        for task in sorted(all_of(Task), key=lambda task: task.started_at)
+        if task.name == "deep-research" and task.status == "completed" and not task.error_count
+    ]
+    for kind, agent in (("prompt", "researcher"), ("model", "judge")):
+        before = [run for run in runs if run.started_at < changes[kind]][-1]
+        after = [run for run in runs if run.started_at > changes[kind]][0]
+        found = client.get(f"/api/v1/tasks/{after.id}/compare?with={before.id}").get_json()
+        told = [one for one in found["changes"] if one["kind"] == kind and one["agentId"]]
+        assert [one["subject"] for one in told] == [agent]
 
 
 def test_the_clock_is_right_again(loaded, app):

@@ -97,11 +97,27 @@ def test_an_empty_space_is_empty_again(loaded, run, alice):
         "alerts",
         "integrations",
         "resources",
+        "changes",
     }
     said = run("seed", "--email", alice.email, "--remove")
     assert said.startswith("The sample is gone: ")
     assert filled(alice) == set()
     assert run("seed", "--email", alice.email, "--remove") == "There was no sample.\n"
+
+
+def test_a_change_that_somebody_told_of_stays(few_runs, run, alice, client):
+    """Also under an id that the sample would use."""
+    run("seed", "--email", alice.email)
+    mine = client.post("/api/v1/changes", json={"title": "Mine", "kind": "deploy"}).get_json()
+    told = client.get("/api/v1/changes").get_json()["items"]
+    taken = next(one for one in told if one["title"] == "atlas 4.12.0")
+    run("seed", "--remove", "--email", alice.email)
+    assert [one["id"] for one in client.get("/api/v1/changes").get_json()["items"]] == [mine["id"]]
+    assert client.post("/api/v1/changes", json={"id": taken["id"], "title": "Mine too"}).status_code == 201
+    run("seed", "--email", alice.email)
+    assert count(alice, "changes") == 2 + len(told) - 2
+    run("seed", "--remove", "--email", alice.email)
+    assert {one["title"] for one in client.get("/api/v1/changes").get_json()["items"]} == {"Mine", "Mine too"}
 
 
 @pytest.mark.parametrize("service", ["payments", "atlas"])

@@ -1,6 +1,7 @@
 """support-desk, hierarchical: a router asks for what is known and for the customer's figures, and has the answer written."""
 
 from swarm_ui.sample.recording import INFO, WARNING, Failed, Recording
+from swarm_ui.sample.scripts.talks import TALKS
 
 # what the customer asks, what the knowledge base says, whether figures are needed, the answer
 REQUESTS = (
@@ -20,7 +21,9 @@ REQUESTS = (
 
 
 def play(run: Recording, number: int, trouble: str) -> None:
-    question, known, figures, answer = REQUESTS[number % len(REQUESTS)]
+    question, known, figures, answer = (
+        TALKS[run.talk[0]][run.talk[1]] if run.talk else REQUESTS[number % len(REQUESTS)]
+    )
     with run.run("support-desk", question) as whole:
         run.log(
             INFO,
