@@ -614,7 +614,7 @@ class Task:
 
 
 class Span:
-    """A step. Set `output`, `model`, `input_tokens`, `output_tokens`, `cost` before it ends; it is sent when it begins and when it ends."""
+    """A step. Set `output`, `model`, `input_tokens`, `output_tokens`, `cost`, `finish_reason` before it ends; it is sent when it begins and when it ends."""
 
     def __init__(
         self,
@@ -634,6 +634,7 @@ class Span:
         self.output_tokens: int | None = None
         self.cached_tokens: int | None = None
         self.cost: float | None = None
+        self.finish_reason: str | None = None
         self.id = uuid.uuid4().hex[:16]
         self._parent: str | None = None
         self._token: Token[Span | None] | None = None
@@ -671,8 +672,8 @@ class Span:
             "spans", spanId=self.id, parentSpanId=self._parent, kind=self.kind, name=_cut(self.name, _NAME) or "(no name)",
             agent=_cut(self.agent, _NAME), startedAt=self._began, endedAt=ended, status=status, model=_cut(self.model, _NAME),
             provider=_cut(self.provider, _NAME), inputTokens=self.input_tokens, outputTokens=self.output_tokens,
-            cachedTokens=self.cached_tokens, cost=_number(self.cost), errorType=kind, errorMessage=message,
-            input=_content(self.input), output=_content(self.output), metadata=_metadata(self.metadata),
+            cachedTokens=self.cached_tokens, cost=_number(self.cost), finishReason=_cut(self.finish_reason, _NAME),
+            errorType=kind, errorMessage=message, input=_content(self.input), output=_content(self.output), metadata=_metadata(self.metadata),
         )  # fmt: skip
 
 

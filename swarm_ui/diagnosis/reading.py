@@ -54,6 +54,7 @@ class Read:
     """The signs in one message. `own` is false for people, for output of tools, and for a mere end mark: none of them is anybody's work."""
 
     own: bool = False
+    says_nothing: bool = False
     is_output: bool = False
     failed: bool = False
     empty: bool = False
@@ -86,6 +87,9 @@ def read(case: Case) -> list[Read]:
 
 def _read_one(turn: Turn, is_output: bool, is_person: bool) -> Read:
     text = turn.text
+    # A mark of its own would be a word; a blank answer is work that was not done.
+    if not text.strip() and not is_person and not is_output and turn.type in ("response", "broadcast"):
+        return Read(own=True, says_nothing=True)
     ends = _ENDS.fullmatch(text[:40]) is not None or len(text.strip()) < SHORTEST
     if is_output or is_person or ends:
         failed = is_output and (turn.type == "error" or _FAILED.search(text[:1500]) is not None)

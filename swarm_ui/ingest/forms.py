@@ -233,6 +233,7 @@ class NewSpan(Sent):
     cachedTokens: Count | None = None
     tokenUsage: Count | None = None
     cost: Money | None = None
+    finishReason: Label | None = None
     errorType: Label | None = None
     errorMessage: Words | None = None
     input: Content = None
