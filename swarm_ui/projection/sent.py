@@ -386,6 +386,7 @@ def say_of_task(task: SentTask, row: dict[str, Any]) -> None:
     """What the task says of itself goes before what its parts suggest."""
     fields, root = task.fields, task.root
     over = task.over_at is not None
+    row["deadlineAt"] = fields.get("deadlineAt") or row["deadlineAt"]
     row["name"], row["source"], row["clientId"] = clean_text(task.name, 255), "api", fields.get("id")
     row["priority"] = fields.get("priority") or DEFAULT_PRIORITY
     row["startedAt"] = fields.get("startedAt") or row["startedAt"]
