@@ -284,7 +284,8 @@ def _measured(task: SentTask, item: Item, places: dict[str, str]) -> Node:
     node.error_type = said.get("errorType") or None
     if said.get("successFlag") is False:
         node.status = "error"
-    node.more = {"mtr": [said.get("executionTime"), said.get("successFlag"), said.get("spanId")]}
+    told = (said.get("executionTime"), said.get("successFlag"), said.get("spanId"))
+    node.more = {"mtr": (*told, item.key, item.arrived_at)}
     if agent:
         node.more["ag"] = task.called(agent)
     if task.service:
