@@ -41,7 +41,7 @@ _ABOUT = re.compile(
 )
 _ITEM = re.compile(r"^\s*(?:\d+[.)]|[-*#])\s", re.MULTILINE)
 _OUTPUT_HEAD = re.compile(
-    r"^\s*exit ?code: 0[^\n]*\n|^\s*(?:(?:std|code )?out(?:put)?|result)\s*[:=]\s*",
+    r"^[ \t]*exit ?code: 0[^\n]*\n|^[ \t]*(?:(?:std|code )?out(?:put)?|result)\s*[:=]\s*",
     re.IGNORECASE | re.MULTILINE,
 )
 _SCALES = (
