@@ -248,7 +248,8 @@ def _read_answer(facts: Facts, record: SpanRecord, said: dict[str, Any], operati
     attributes, more = record.attributes, facts.more
     if calls := tool_calls(attributes):
         more["calls"] = calls
-    if facts.status == "error" or _speaks_not(operation, facts.name):
+    said_kind = first(attributes, ("openinference.span.kind", "llm.request.type"))
+    if facts.status == "error" or _speaks_not(operation, facts.name, facts.model, string(said_kind)):
         return
     if reason := cut_by(said, attributes, record.events):
         more["cut"] = reason
@@ -257,8 +258,8 @@ def _read_answer(facts: Facts, record: SpanRecord, said: dict[str, Any], operati
 
 
 @lru_cache(maxsize=1_024)
-def _speaks_not(operation: str, name: str) -> bool:
-    return c.EMBEDDING.search(f"{operation} {name}") is not None
+def _speaks_not(*words: str | None) -> bool:
+    return c.EMBEDDING.search(" ".join(word for word in words if word)) is not None
 
 
 def _read_error(facts: Facts, record: SpanRecord, said: dict[str, Any]) -> None:

@@ -338,6 +338,8 @@ def test_a_cut_answer_is_seen_in_every_convention(suspects, ending):
         {"gen_ai.output.messages": '[{"role": "assistant", "parts": [{"type": "text"}]}]'},
         {"ai.response.text": "", "ai.response.toolCalls": '[{"toolName": "f", "input": {}}]'},
         {"gen_ai.operation.name": "embeddings", "gen_ai.usage.output_tokens": 0},
+        {"openinference.span.kind": "EMBEDDING", "gen_ai.usage.output_tokens": 0},
+        {"gen_ai.request.model": "text-embedding-3-small", "gen_ai.usage.output_tokens": 0},
     ],
 )
 def test_an_answer_that_ended_well_is_not(suspects, ending):
