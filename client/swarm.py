@@ -115,7 +115,7 @@ class Client:
         self._spool.forget_lock()
 
     def task(self, name: str, **known: Any) -> Task:
-        """`with client.task("Nightly report", workflow=…, session=…, input=…, priority=…) as task:`"""
+        """`with client.task("Nightly report", workflow=…, session=…, input=…, priority=…, deadline_in=…) as task:`"""
         return Task(self, name, **known)
 
     # What the objects below hand over.
@@ -477,7 +477,8 @@ def _batches(ops: list[_Op]) -> Iterator[list[_Op]]:
 
 
 class Task:
-    """A run. Set `result` and it is told at the end; an exception that leaves the block makes it failed, and goes on its way."""
+    """A run. Set `result` and it is told at the end; an exception that leaves the block makes it failed, and goes on its way. `deadline_in` is
+    after how many seconds it has to be over."""
 
     def __init__(
         self,
@@ -490,6 +491,7 @@ class Task:
         service: str | None = None,
         input: Json = None,
         priority: int | None = None,
+        deadline_in: float | None = None,
     ) -> None:
         self._client = client
         self.id = id or uuid.uuid4().hex
@@ -497,9 +499,11 @@ class Task:
         self._over = False
         self._token: Token[Task | None] | None = None
         self._path = f"/tasks/{self.id}"
+        began = client.now()
         self._begun = _known(
             id=self.id, name=_cut(name, _NAME) or "(no name)", workflow=_cut(workflow, _NAME), sessionId=_cut(session, _NAME),
-            service=_cut(service or client.service, _NAME) or None, input=_content(input), priority=priority, startedAt=client.now(),
+            service=_cut(service or client.service, _NAME) or None, input=_content(input), priority=priority, startedAt=began,
+            deadlineAt=began + deadline_in if deadline_in and deadline_in > 0 else None,
         )  # fmt: skip
         self._pid = 0
         self._begin()
@@ -614,7 +618,7 @@ class Task:
 
 
 class Span:
-    """A step. Set `output`, `model`, `input_tokens`, `output_tokens`, `cost` before it ends; it is sent when it begins and when it ends."""
+    """A step. Set `output`, `model`, `input_tokens`, `output_tokens`, `cost`, `finish_reason` before it ends; it is sent when it begins and when it ends."""
 
     def __init__(
         self,
@@ -634,6 +638,7 @@ class Span:
         self.output_tokens: int | None = None
         self.cached_tokens: int | None = None
         self.cost: float | None = None
+        self.finish_reason: str | None = None
         self.id = uuid.uuid4().hex[:16]
         self._parent: str | None = None
         self._token: Token[Span | None] | None = None
@@ -671,8 +676,8 @@ class Span:
             "spans", spanId=self.id, parentSpanId=self._parent, kind=self.kind, name=_cut(self.name, _NAME) or "(no name)",
             agent=_cut(self.agent, _NAME), startedAt=self._began, endedAt=ended, status=status, model=_cut(self.model, _NAME),
             provider=_cut(self.provider, _NAME), inputTokens=self.input_tokens, outputTokens=self.output_tokens,
-            cachedTokens=self.cached_tokens, cost=_number(self.cost), errorType=kind, errorMessage=message,
-            input=_content(self.input), output=_content(self.output), metadata=_metadata(self.metadata),
+            cachedTokens=self.cached_tokens, cost=_number(self.cost), finishReason=_cut(self.finish_reason, _NAME),
+            errorType=kind, errorMessage=message, input=_content(self.input), output=_content(self.output), metadata=_metadata(self.metadata),
         )  # fmt: skip
 
 

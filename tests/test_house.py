@@ -19,7 +19,7 @@ LADDER = {
     1: "assets clock compression config config_providers config_values crypto extensions formatting ids jsontext logs orm rawsql storage telemetry version",
     2: "tenancy access web errors audit live downloads",
     3: "models *.models",
-    4: "aggregates dbcheck ingest.contents ingest.conventions ingest.handovers ingest.identity ingest.large ingest.payload ingest.records ingest.values *.*",
+    4: "aggregates dbcheck ingest.answered ingest.contents ingest.conventions ingest.handovers ingest.identity ingest.large ingest.payload ingest.records ingest.values *.*",
     5: "sample sample.* ingest.* projection.* worker.*",
     6: "cli api.* *.views *.commands",
     7: "swarm_ui serve supervisor",

@@ -159,7 +159,7 @@ def _stalled(run: Running, now: datetime) -> str:
     passed = span(now - run.progress_at)
     begun = f"waiting for {run.waits_for} in {name}" if run.waits_for else f"running {name}"
     if run.deadline_at is not None and now >= run.deadline_at:
-        return f"{begun}, past its deadline, no progress for {passed}"
+        return f"{begun}, must end by {minute(run.deadline_at)}, still running"
     usual = f"usually under {span(run.gap)}" if run.gap else "its usual gaps are not known yet"
     return f"{begun}, no progress for {passed}, {usual}"
 

@@ -226,7 +226,9 @@ def _ring(new: int) -> None:
 def _project(sender: sent.Sender, traces: list[str]) -> None:
     """What was sent shows at once. Afterwards the worker looks at it too: scores and graphs are its business."""
     settings = current_app.config["SETTINGS"]
-    projector = Projector(sender.engine, secrets.token_hex(8), timeout_us=settings.run_timeout * 1_000_000)
+    timeout = settings.run_timeout * 1_000_000
+    # If this process is killed, the one that sends it again need not wait longer than workers do.
+    projector = Projector(sender.engine, secrets.token_hex(8), timeout_us=timeout, lease_us=HOLD_US)
     waiting = sorted(set(traces))
     try:
         for _try in range(_TRIES):

@@ -13,7 +13,7 @@ WRAPPERS = frozenset({"step", "workflow"})
 
 
 class Turn(NamedTuple):
-    """One message; `text` is its beginning, `at` µs, `via` the tool that carried it."""
+    """One message; `text` is its beginning, `at` µs, `via` the tool that carried it, `cut` why its model stopped before the end."""
 
     id: str
     sender: str | None
@@ -23,6 +23,8 @@ class Turn(NamedTuple):
     at: int | None = None
     span_id: str | None = None
     via: str | None = None
+    is_whole: bool = True
+    cut: str | None = None
 
 
 class Line(NamedTuple):
@@ -44,6 +46,14 @@ class Usage(NamedTuple):
     cost: float | None
 
 
+class Reply(NamedTuple):
+    """What a model answered in words, what it had been told to do, and the texts that it knew."""
+
+    text: str
+    orders: tuple[str, ...] = ()
+    before: tuple[str, ...] = ()
+
+
 @dataclass
 class Case:
     """`turns` and `lines` are in order; `tools` names the tool of a span of kind tool by its index, `delegating` are those of them
@@ -59,6 +69,12 @@ class Case:
     delegating: frozenset[int] = frozenset()
     # By index of a tool's span: what it was called with, where that was looked up.
     arguments: Mapping[int, str] = field(default_factory=dict)
+    # By index of a model's call: why it stopped before the end; those that said nothing; where it was looked up, what they said.
+    cut: Mapping[int, str] = field(default_factory=dict)
+    mute: frozenset[int] = frozenset()
+    replies: Mapping[int, Reply] = field(default_factory=dict)
+    # By index of a tool's span: what it answered, where that was looked up.
+    results: Mapping[int, str] = field(default_factory=dict)
     usage: Sequence[Usage] = ()
     now: int = 0
 

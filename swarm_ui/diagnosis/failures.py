@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from swarm_ui.diagnosis.case import WRAPPERS, Case
+from swarm_ui.diagnosis.contradictions import Contradictions
 from swarm_ui.diagnosis.rule import Rule
 from swarm_ui.formatting import clip, plural
 
@@ -17,6 +18,10 @@ class Failures:
     """The steps of a run with what is known of their neighbours."""
 
     case: Case
+
+    @cached_property
+    def contradictions(self) -> Contradictions:
+        return Contradictions(self.case)
 
     @cached_property
     def errors(self) -> set[int]:
@@ -152,6 +157,23 @@ def _last(found: Failures, index: int) -> str | None:
     return "The last sign of life of this run" if index == found.case.tree.last() else None
 
 
+def _cut_off(found: Failures, index: int) -> str | None:
+    reason = found.case.cut.get(index)
+    return f"Its answer was cut off: the model stopped with “{clip(reason, 60)}”" if reason else None
+
+
+def _said_nothing(found: Failures, index: int) -> str | None:
+    return "The model answered without a word and without a call" if index in found.case.mute else None
+
+
+def _denies_a_tool(found: Failures, index: int) -> str | None:
+    return found.contradictions.steps.get(index)
+
+
+def _disobeys(found: Failures, index: int) -> str | None:
+    return found.contradictions.disobedient_steps.get(index)
+
+
 RULES = (
     Rule(
         "ended-the-run",
@@ -171,6 +193,20 @@ RULES = (
         "the first of three or more calls of one agent with the same arguments",
         _same_again,
     ),
+    Rule(
+        "contradicts-tool",
+        40,
+        "it claims success, and every tool called for it had failed; or it gives a figure that stands nowhere in place of the tool's one",
+        _denies_a_tool,
+    ),
+    Rule("cut-off", 35, "a limit or a filter ended the model's answer before it was finished", _cut_off),
+    Rule("said-nothing", 35, "the model's answer was recorded, and it is empty", _said_nothing),
+    Rule(
+        "broke-instruction",
+        25,
+        "its answer has not the form or the length that was demanded, or it called a tool that was forbidden",
+        _disobeys,
+    ),
     Rule("logged-error", 30, "it logged an error, in a failed run where no step failed", _logged),
     Rule(
         "no-reply",
@@ -189,6 +225,9 @@ RULES = (
     Rule("ignored-error", 5, "a tool failed, and its agent went on without the answer", _ignored),
 )
 
+# What only payloads tell.
+READ = frozenset({"contradicts-tool", "broke-instruction"})
+
 
 def candidates(found: Failures) -> set[int]:
     """The steps that a rule may speak of: looking at each of ten thousand for each rule would be wasted."""
@@ -196,7 +235,9 @@ def candidates(found: Failures) -> set[int]:
     by_span = {step.span_id: index for index, step in enumerate(case.steps)}
     named = (*found.unanswered, *(line.span_id for line in case.lines if line.span_id))
     again = {index for first, row in found.tries.items() for index in row if index != first}
-    chosen = {*case.errors[:500], *found.repeated, *(by_span[span] for span in named if span in by_span)}
+    said = found.contradictions
+    otherwise = (*list(case.cut)[:500], *sorted(case.mute)[:500], *said.steps, *said.disobedient_steps)
+    chosen = {*case.errors[:500], *found.repeated, *otherwise, *(by_span[span] for span in named if span in by_span)}
     if (last := case.tree.last()) is not None:
         chosen.add(last)
     return (chosen - again) | ({case.tree.first_failing} if case.tree.first_failing is not None else set())

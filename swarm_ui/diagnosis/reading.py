@@ -55,6 +55,7 @@ class Read:
     """The signs in one message. `own` is false for people, for output of tools, and for a mere end mark: none of them is anybody's work."""
 
     own: bool = False
+    says_nothing: bool = False
     is_output: bool = False
     failed: bool = False
     empty: bool = False
@@ -88,6 +89,9 @@ def read(case: Case) -> list[Read]:
 # A page that lives reads the same run again and again, and the patterns take most of that time.
 @lru_cache(maxsize=1_000)
 def _read_one(text: str, kind: str, is_output: bool, is_person: bool) -> Read:
+    # A mark of its own would be a word; a blank answer is work that was not done.
+    if not text.strip() and not is_person and not is_output and kind in ("response", "broadcast"):
+        return Read(own=True, says_nothing=True)
     ends = _ENDS.fullmatch(text[:40]) is not None or len(text.strip()) < SHORTEST
     if is_output or is_person or ends:
         failed = is_output and (kind == "error" or _FAILED.search(text[:1500]) is not None)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from swarm_ui.diagnosis.case import Case, Turn
-from swarm_ui.diagnosis.reading import Read, answers, read
+from swarm_ui.diagnosis.contradictions import Contradictions
+from swarm_ui.diagnosis.reading import FENCE, Read, answers, read
 from swarm_ui.diagnosis.rule import Rule
 from swarm_ui.formatting import clip
 
@@ -29,6 +30,14 @@ class Talk:
     @cached_property
     def signs(self) -> list[Read]:
         return read(self.case)
+
+    @cached_property
+    def contradictions(self) -> Contradictions:
+        return Contradictions(self.case)
+
+    @cached_property
+    def denials(self) -> dict[int, str]:
+        return self.contradictions.turns(self.signs)
 
     @property
     def turns(self) -> Sequence[Turn]:
@@ -194,8 +203,33 @@ def _opening(talk: Talk, place: int) -> str | None:
     return "It only states the task" if place == 0 and not talk.signs[place].has_code else None
 
 
+def _breaks_off(talk: Talk, place: int) -> str | None:
+    turn = talk.turns[place]
+    if turn.cut:
+        return f"It was cut off: its model stopped with “{_quote(turn.cut)}”"
+    # What shows an open block of code and was read to its end stopped in the middle of it.
+    is_open = turn.is_whole and turn.text.count(FENCE) % 2
+    return "It breaks off within a block of code" if is_open else None
+
+
+def _says_nothing(talk: Talk, place: int) -> str | None:
+    return "It holds nothing" if talk.signs[place].says_nothing else None
+
+
+def _denies_output(talk: Talk, place: int) -> str | None:
+    return talk.denials.get(place)
+
+
+def _disobeys(talk: Talk, place: int) -> str | None:
+    return talk.contradictions.disobedient_turns.get(place)
+
+
 RULES = (
     Rule("reported-error", 40, "it is a message of type error", _reported),
+    Rule("denies-output", 30, "it claims success or another figure than the output before it, or than the tools of its sender", _denies_output),
+    Rule("breaks-off", 25, "it was cut off by a limit, or ends within a block of code", _breaks_off),
+    Rule("says-nothing", 25, "it answers somebody or is to all, and is empty", _says_nothing),
+    Rule("disobeys", 20, "it has not the form or the length that its request demanded", _disobeys),
     Rule("code", 21, "it holds code", _code),
     Rule(
         "ran-and-failed",

@@ -206,15 +206,26 @@ def _replacement(row: tuple[Any, ...]) -> tuple[Any, ...]:
     return (parent_id, *rest, owner_id, trace_id, span_id, ended_at, ended_at, found)
 
 
+_MARK = "userId,traceId,generation,dirtyAt,dueAt,attempts"
+_AGAIN = "generation=generation+1,attempts=0,error=NULL"
+# Nothing that arrived waits so long: what is due later only is to be derived once more.
+_FAR_US = 10_000_000
+
+
 def mark_dirty(raw: Raw, owner_id: int, trace_ids: list[str], at: int) -> None:
     """A new generation for each trace; one that was set aside gets another chance. `at` (µs) is when it became dirty."""
-    raw.upsert(
-        "trace_dirty",
-        "userId,traceId,generation,dirtyAt,dueAt,attempts",
-        "userId,traceId",
-        "generation=generation+1,attempts=0,error=NULL",
-        [(owner_id, trace_id, 1, at, at, 0) for trace_id in trace_ids],
+    rows = [(owner_id, trace_id, 1, at, at, 0) for trace_id in trace_ids]
+    # In this order: MySQL compares with what was assigned before.
+    sooner = ",".join(
+        f"{column}=CASE WHEN dueAt>{at + _FAR_US} THEN {at} ELSE {column} END" for column in ("dirtyAt", "dueAt")
     )
+    raw.upsert("trace_dirty", _MARK, "userId,traceId", f"{_AGAIN},{sooner}", rows)
+
+
+def mark_for_later(raw: Raw, owner_id: int, due: list[tuple[str, int]]) -> None:
+    """Makes these traces due at these times (µs), although nothing of them arrived; those that are due before stay so."""
+    rows = [(owner_id, trace_id, 1, at, at, 0) for trace_id, at in due]
+    raw.upsert("trace_dirty", _MARK, "userId,traceId", _AGAIN, rows)
 
 
 def _resource_hash(resource: dict[str, Any]) -> str:

@@ -54,6 +54,13 @@ COST_PARTS = (
     ("gen_ai.usage.input_cost", "gen_ai.usage.output_cost"),
     ("llm.cost.prompt", "llm.cost.completion"),
 )
+# Why a model stopped, and how much it was let say.
+FINISH = (
+    "gen_ai.response.finish_reasons", "llm.finish_reason", "llm.response.finish_reason", "ai.response.finishReason",
+    "gen_ai.completion.0.finish_reason", "gen_ai.response.finish_reason", "gen_ai.response.stop_reason", "llm.response.stop_reason",
+)  # fmt: skip
+LIMIT = ("gen_ai.request.max_tokens", "llm.request.max_tokens", "ai.settings.maxOutputTokens", "ai.settings.maxTokens")
+LIMIT_REACHED = "max_tokens"
 TOOL_NAME = ("gen_ai.tool.name", "tool.name", "ai.toolCall.name", "tool_name")
 TOOL_CALL_ID = ("gen_ai.tool.call.id", "tool.id", "ai.toolCall.id", "message.tool_call_id", "tool_call.id")
 TOOL_ARGUMENTS = (
@@ -73,7 +80,7 @@ QUESTIONS = {
     "session": SESSION, "model": MODEL, "provider": PROVIDER, "input_tokens": INPUT_TOKENS, "output_tokens": OUTPUT_TOKENS,
     "total_tokens": TOTAL_TOKENS, "cached_tokens": CACHED_TOKENS, "cost": COST, "part_of_cost": tuple(key for pair in COST_PARTS for key in pair),
     "tool": TOOL_NAME, "call": TOOL_CALL_ID, "arguments": TOOL_ARGUMENTS, "sender": SENDER, "recipient": RECIPIENT, "message": MESSAGE_TYPE,
-    "error": ERROR_TYPE, "error_message": ERROR_MESSAGE,
+    "error": ERROR_TYPE, "error_message": ERROR_MESSAGE, "finish": FINISH, "limit": LIMIT,
 }  # fmt: skip
 
 # A resource attribute: the data is an example that can be taken away again.
@@ -117,6 +124,8 @@ OPERATION_STEMS = (
 )
 VERCEL_AGENT = re.compile(r"^ai\.(generate|stream)(Text|Object)$")
 VERCEL_LLM = re.compile(r"^ai\..*\.do(Generate|Stream|Embed)$")
+# Calls of models that answer with no words.
+EMBEDDING = re.compile(r"embed|rerank|moderat|transcri|image|speech", re.IGNORECASE)
 # Evaluations make an agent an analyst, as retrievals do.
 EVALUATION = frozenset({"EVALUATOR", "RERANKER", "evaluate", "evaluation"})
 

@@ -7,7 +7,8 @@
     wf workflow · ses session · tl tool · call tool call id · to whom it hands over · pa agent that called this one ·
     snd, rcp, mt, mid a message's sender, recipient, type and id · calls names of the tools that the model chose ·
     tot total tokens where only they are known · ev 1 for an evaluation · rem 1 if the parent is remote · smp 1 for sample data ·
-    lk linked trace ids · cr 1 for create_agent · opn 1 for a step that goes on (REST)
+    lk linked trace ids · cr 1 for create_agent · opn 1 for a step that goes on (REST) ·
+    cut why a model's answer was cut off · mute 1 for an answer without a word or a call
 """
 
 import re
@@ -16,6 +17,7 @@ from hashlib import sha256
 from typing import Any
 
 from swarm_ui.ingest import conventions as c
+from swarm_ui.ingest.answered import cut_by, is_mute
 from swarm_ui.ingest.handovers import SOMEBODY, handed_to, tool_calls
 from swarm_ui.ingest.records import SpanRecord, optional_id
 from swarm_ui.ingest.values import (
@@ -123,8 +125,7 @@ def facts_of(record: SpanRecord) -> Facts:
         _read_tool(facts, said, attributes, operation)
     elif kind == "llm":
         _read_model(facts, said, attributes)
-        if calls := tool_calls(attributes):
-            more["calls"] = calls
+        _read_answer(facts, record, said, operation)
     if "sender" in said:
         _read_message(more, said, attributes)
     if "session" in said and (session := named(said["session"])):
@@ -239,6 +240,24 @@ def _read_model(facts: Facts, said: dict[str, Any], attributes: dict[str, Any]) 
 @lru_cache(maxsize=1_024)
 def _scope(name: str, version: str) -> str | None:
     return clean_text(f"{name}@{version}", 255) if name or version else None
+
+
+def _read_answer(facts: Facts, record: SpanRecord, said: dict[str, Any], operation: str) -> None:
+    attributes, more = record.attributes, facts.more
+    if calls := tool_calls(attributes):
+        more["calls"] = calls
+    said_kind = first(attributes, ("openinference.span.kind", "llm.request.type"))
+    if facts.status == "error" or _speaks_not(operation, facts.name, facts.model, string(said_kind)):
+        return
+    if reason := cut_by(said, attributes, record.events):
+        more["cut"] = reason
+    if not calls and is_mute(said, attributes):
+        more["mute"] = 1
+
+
+@lru_cache(maxsize=1_024)
+def _speaks_not(*words: str | None) -> bool:
+    return c.EMBEDDING.search(" ".join(word for word in words if word)) is not None
 
 
 def _read_error(facts: Facts, record: SpanRecord, said: dict[str, Any]) -> None:

@@ -131,6 +131,7 @@ class TaskChange(Sent):
     result: Content = None
     startedAt: Moment | None = None
     completedAt: Moment | None = None
+    deadlineAt: Moment | None = None
     priority: Priority | None = None
     errorType: Label | None = None
     errorMessage: Words | None = None
@@ -141,6 +142,8 @@ class TaskChange(Sent):
             raise _wrong("Give workflow or workflowId, not both")
         if self.startedAt and self.completedAt and self.completedAt < self.startedAt:
             raise _wrong("completedAt lies before startedAt")
+        if self.startedAt and self.deadlineAt and self.deadlineAt < self.startedAt:
+            raise _wrong("deadlineAt lies before startedAt")
         return self
 
 
@@ -233,6 +236,7 @@ class NewSpan(Sent):
     cachedTokens: Count | None = None
     tokenUsage: Count | None = None
     cost: Money | None = None
+    finishReason: Label | None = None
     errorType: Label | None = None
     errorMessage: Words | None = None
     input: Content = None

@@ -10,6 +10,7 @@ from flask import current_app, request
 from sqlalchemy import text
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
+from swarm_ui import clock
 from swarm_ui.errors import Refused
 from swarm_ui.extensions import db
 
@@ -78,15 +79,17 @@ def _drain() -> None:
 
 
 def refuse_overload() -> None:
-    """429 while the worker is so far behind that more would only wait: clients keep the data and come back."""
+    """429 while the worker is so far behind that more would only wait: clients keep the data and come back. What is derived again little by
+    little (`projection/merging.py`) counts when its turn has come."""
     limit = current_app.config["SETTINGS"].max_backlog
     now = time.monotonic()
     if now - backlog["at"] > 1.0 and _backlog_lock.acquire(blocking=False):
         try:
             statement = text(
-                "SELECT COUNT(*) FROM (SELECT 1 FROM trace_dirty WHERE error IS NULL LIMIT :most) AS waiting /* userId: all */"
+                "SELECT COUNT(*) FROM (SELECT 1 FROM trace_dirty WHERE dueAt<=:now AND error IS NULL LIMIT :most) AS waiting /* userId: all */"
             )
-            backlog["traces"] = db.session.execute(statement, {"most": limit + 1}).scalar_one()
+            known = {"most": limit + 1, "now": clock.now_us()}
+            backlog["traces"] = db.session.execute(statement, known).scalar_one()
             backlog["at"] = now
         finally:
             _backlog_lock.release()

@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 
 from swarm_ui import ids
 from swarm_ui.ingest import forms, payload
+from swarm_ui.ingest.answered import is_cut
 from swarm_ui.ingest.append import Sent, append_sent, append_spans
 from swarm_ui.ingest.facts import Facts, GivenSpan
 from swarm_ui.ingest.records import SpanRecord, optional_id
@@ -289,7 +290,7 @@ def _record(span: forms.NewSpan, trace_id: str, span_id: str, service: str, arri
         name: value
         for name, value in (
             ("input.value", span.input), ("output.value", span.output), ("swarm.kind", span.kind), ("swarm.agent", span.agent),
-            ("metadata", span.metadata),
+            ("llm.finish_reason", span.finishReason), ("metadata", span.metadata),
         )
         if value is not None
     }  # fmt: skip
@@ -330,4 +331,9 @@ def _more(span: forms.NewSpan, service: str, is_open: bool) -> dict[str, Any]:
         more["tot"] = span.tokenUsage
     if is_open:
         more["opn"] = 1
+    elif span.kind == "llm":
+        if is_cut(span.finishReason):
+            more["cut"] = span.finishReason
+        if span.output == "":
+            more["mute"] = 1
     return more

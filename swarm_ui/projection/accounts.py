@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from swarm_ui import ids
+from swarm_ui.ingest.sent import METRIC, row_id_of
 from swarm_ui.projection.exchanges import Exchange
 from swarm_ui.projection.invocations import Invocation
 from swarm_ui.projection.tree import Node
@@ -49,13 +50,14 @@ def metrics(
         cost = costs[id(node)] = _cost(node, price)
         counted = node.counts
         agent = node.invocation.agent if node.invocation else None
-        took, success, span_id = measured or (
-            (node.ended_at - node.started_at) // 1000,
-            not node.failed,
-            node.ref,
-        )
+        if measured:
+            took, success, span_id, key, arrived_at = measured
+            row_id = row_id_of(space, node.trace_id, key, arrived_at, METRIC)
+        else:
+            took, success, span_id = (node.ended_at - node.started_at) // 1000, not node.failed, node.ref
+            row_id = ids.derived(node.started_at, space, node.trace_id, node.span_id, "metric")
         rows.append((
-            ids.derived(node.started_at, space, node.trace_id, node.span_id, "metric"),
+            row_id,
             agent_ids[agent] if agent else None, task_id, took,
             total_of(node) if counted else None, cost, success, node.started_at, span_id, node.provider,
             node.model, node.input_tokens if counted else None, node.output_tokens if counted else None,

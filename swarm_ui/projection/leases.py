@@ -60,9 +60,10 @@ class LeaseLost(RuntimeError):
 class Leases:
     """Those of one worker; `name` tells them from others'."""
 
-    def __init__(self, engine: Engine, name: str) -> None:
+    def __init__(self, engine: Engine, name: str, lease_us: int = LEASE_US) -> None:
         self.engine = engine
         self.name = name
+        self.lease_us = lease_us
 
     def claim(self, limit: int) -> list[Mark]:
         """Up to `limit` traces that are due, of every owner (userId), longest due first."""
@@ -105,7 +106,7 @@ class Leases:
 
     def _take(self, raw: Raw, owner_id: int, trace_ids: list[str]) -> list[Mark]:
         now = clock.now_us()
-        raw.many(_TAKE, [(self.name, now + LEASE_US, owner_id, trace, now) for trace in trace_ids])
+        raw.many(_TAKE, [(self.name, now + self.lease_us, owner_id, trace, now) for trace in trace_ids])
         statement = "SELECT userId,traceId,generation FROM trace_dirty WHERE userId=? AND leaseOwner=? AND traceId IN {}"
         return [Mark(*row) for row in raw.rows_in(statement, (owner_id, self.name), trace_ids)]
 
@@ -122,7 +123,7 @@ class Leases:
         places = ",".join("?" * len(marks))
         held = raw.execute(
             f"UPDATE trace_dirty SET leaseUntil=? WHERE userId=? AND leaseOwner=? AND traceId IN ({places})",
-            (clock.now_us() + LEASE_US, owner_id, self.name, *(mark.trace_id for mark in marks)),
+            (clock.now_us() + self.lease_us, owner_id, self.name, *(mark.trace_id for mark in marks)),
         )
         if held != len(marks):
             raise LeaseLost(f"the lease on one of {len(marks)} traces went to another worker")

@@ -134,10 +134,10 @@ def interpret(
         logs,
         sample,
     )
+    task["deadlineAt"] = None if over else verdict.last_arrival + timeout
     if told:
         sent.say_of_task(told, task)
     task["graph"] = graph_of(invocations, exchanges, agent_ids)
-    task["deadlineAt"] = None if over else verdict.last_arrival + timeout
     for part in contributions:
         part["broke"] = int(verdict.status == "failed" and part["agentId"] == task["failedAgentId"])
     history = (

@@ -15,10 +15,13 @@ from swarm_ui.agents.models import Agent
 from swarm_ui.audit import record
 from swarm_ui.errors import Refused
 from swarm_ui.extensions import db
-from swarm_ui.ingest.append import mark_dirty
+from swarm_ui.ingest.append import mark_for_later
+from swarm_ui.ingest.sent import TASK
 from swarm_ui.rawsql import Raw
 
 AT_A_TIME = 5_000
+# So many runs are due at once; of the others one after each pause (µs), so that what arrives meanwhile need not wait behind them.
+AT_ONCE, PAUSE_US = 500, 10_000
 
 
 def candidates(agent: Agent, limit: int = 500) -> list[Any]:
@@ -64,15 +67,23 @@ def separate(agent_id: str) -> Agent | None:
 
 
 def _derive_again(raw: Raw, owner_id: int, agent_id: str) -> None:
-    """Every run of this agent is due."""
-    last, now = "", clock.now_us()
+    """Every run of this agent is due, now or soon. One of which nothing is left to derive it from stays as it is."""
+    statement = (
+        "SELECT traceId FROM task_traces WHERE userId=? AND traceId>? AND taskId IN "
+        "(SELECT taskId FROM task_agents WHERE userId=? AND agentId=?) "
+        "AND (EXISTS (SELECT 1 FROM spans WHERE spans.userId=task_traces.userId AND spans.traceId=task_traces.traceId) "
+        "OR EXISTS (SELECT 1 FROM log_records WHERE log_records.userId=task_traces.userId AND log_records.traceId=task_traces.traceId "
+        "AND log_records.severity=?)) ORDER BY traceId LIMIT ?"
+    )
+    last, now, marked = "", clock.now_us(), 0
     while True:
-        statement = (
-            "SELECT traceId FROM task_traces WHERE userId=? AND traceId>? AND taskId IN "
-            "(SELECT taskId FROM task_agents WHERE userId=? AND agentId=?) ORDER BY traceId LIMIT ?"
-        )
-        traces = [row[0] for row in raw.rows(statement, (owner_id, last, owner_id, agent_id, AT_A_TIME))]
+        asked = (owner_id, last, owner_id, agent_id, TASK, AT_A_TIME)
+        traces = [row[0] for row in raw.rows(statement, asked)]
         if not traces:
             return
-        mark_dirty(raw, owner_id, traces, now)
-        last = traces[-1]
+        due = [
+            (trace_id, now + max(0, place - AT_ONCE + 1) * PAUSE_US)
+            for place, trace_id in enumerate(traces, start=marked)
+        ]
+        mark_for_later(raw, owner_id, due)
+        last, marked = traces[-1], marked + len(traces)

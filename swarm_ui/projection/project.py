@@ -17,7 +17,7 @@ from swarm_ui.ingest.identity import space_of, task_id_of
 from swarm_ui.orm import database_text
 from swarm_ui.projection import read
 from swarm_ui.projection.diff import Change, Plan, plan_run
-from swarm_ui.projection.leases import LeaseLost, Leases, Mark, mark_again
+from swarm_ui.projection.leases import LEASE_US, LeaseLost, Leases, Mark, mark_again
 from swarm_ui.projection.mapping import Run, interpret
 from swarm_ui.projection.prices import price_of
 from swarm_ui.projection.registry import merged_agents
@@ -60,12 +60,12 @@ class Done:
 
 
 class Projector:
-    """One worker's projection; `name` marks its leases."""
+    """One worker's projection; `name` marks its leases, which last `lease_us` if it is killed."""
 
-    def __init__(self, engine: Engine, name: str, *, timeout_us: int) -> None:
+    def __init__(self, engine: Engine, name: str, *, timeout_us: int, lease_us: int = LEASE_US) -> None:
         self.engine = engine
         self.timeout_us = timeout_us
-        self.leases = Leases(engine, name)
+        self.leases = Leases(engine, name, lease_us)
 
     def round(self, limit: int = BATCH) -> Done:
         """Claims up to `limit` dirty traces and projects their runs. Raises Busy where the database is; then nothing stays taken."""

@@ -284,7 +284,8 @@ def _measured(task: SentTask, item: Item, places: dict[str, str]) -> Node:
     node.error_type = said.get("errorType") or None
     if said.get("successFlag") is False:
         node.status = "error"
-    node.more = {"mtr": [said.get("executionTime"), said.get("successFlag"), said.get("spanId")]}
+    told = (said.get("executionTime"), said.get("successFlag"), said.get("spanId"))
+    node.more = {"mtr": (*told, item.key, item.arrived_at)}
     if agent:
         node.more["ag"] = task.called(agent)
     if task.service:
@@ -386,6 +387,7 @@ def say_of_task(task: SentTask, row: dict[str, Any]) -> None:
     """What the task says of itself goes before what its parts suggest."""
     fields, root = task.fields, task.root
     over = task.over_at is not None
+    row["deadlineAt"] = fields.get("deadlineAt") or row["deadlineAt"]
     row["name"], row["source"], row["clientId"] = clean_text(task.name, 255), "api", fields.get("id")
     row["priority"] = fields.get("priority") or DEFAULT_PRIORITY
     row["startedAt"] = fields.get("startedAt") or row["startedAt"]

@@ -5,12 +5,10 @@ for old runs at once; the price is bounded work on read. A page reads the steps 
 messages, arguments or usage (`whole`) is asked for by itself.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
-
-from sqlalchemy import select
+from typing import Any, TypeVar
 
 from swarm_ui import clock
 from swarm_ui.diagnosis import failures, patterns, spoken, story
@@ -18,11 +16,9 @@ from swarm_ui.diagnosis.case import Case, Line, Turn, Usage
 from swarm_ui.diagnosis.suspects import Suspect, rank
 from swarm_ui.extensions import db
 from swarm_ui.formatting import duration
-from swarm_ui.ingest.contents import input_of
-from swarm_ui.ingest.models import Span
-from swarm_ui.ingest.payload import session_reader
-from swarm_ui.jsontext import dumps, loads
-from swarm_ui.tasks import queries
+from swarm_ui.ingest.answered import is_cut
+from swarm_ui.jsontext import loads
+from swarm_ui.tasks import heard, queries
 from swarm_ui.tasks.models import ExecutionLog, Message, Task
 from swarm_ui.tasks.pretty import plain
 from swarm_ui.tasks.tree import Span as Step
@@ -33,6 +29,7 @@ MOST_TURNS, MOST_LINES, MOST_CALLS, MOST_USAGE = 10_000, 50, 500, 20_000
 # What is read of a message; all together no more than TEXT.
 SAID, LEAST_SAID, TEXT = 4_000, 300, 4_000_000
 RULES = (*failures.RULES, *spoken.RULES)
+Said = TypeVar("Said")
 Names = Mapping[str, tuple[str, str | None]]
 
 
@@ -69,8 +66,10 @@ class Diagnosis:
 
     @property
     def is_beyond_the_page(self) -> bool:
-        """The page of the run had too many messages before it to suspect any of them."""
-        return len(self.case.turns) > AT_ONCE and not self.case.errors
+        """The page of the run had too many messages before it to suspect any of them, or did not read what speaks against one."""
+        case, read = self.case, failures.READ
+        found = any(one.kind in read for suspect in self.suspects for one in suspect.evidence)
+        return not case.errors and (len(case.turns) > AT_ONCE or found)
 
     @property
     def first(self) -> Suspect | None:
@@ -80,10 +79,15 @@ class Diagnosis:
 def at_once(task: Task, steps: Sequence[Step], turns: list[Turn], names: Names) -> Diagnosis:
     """What the page can say by what it has read already."""
     case = _case(task, steps, turns[:AT_ONCE], names)
-    is_whole = len(steps) <= AT_ONCE and len(turns) <= AT_ONCE and not _likely(case)
+    is_whole = len(steps) <= AT_ONCE and len(turns) <= AT_ONCE and not _likely(case) and not _is_unheard(case)
     # Half of a conversation is no ground to suspect anybody.
     reads = len(turns) <= AT_ONCE or bool(case.errors)
     return Diagnosis(task, case, is_whole, looks_for_patterns=is_whole, reads=reads)
+
+
+def _is_unheard(case: Case) -> bool:
+    """No step says what broke the run, and there are answers that were not read."""
+    return case.status in ("failed", "timeout") and not case.errors and any(heard.worth_reading(case))
 
 
 def suspect_message(task: Task) -> str | None:
@@ -106,7 +110,11 @@ def whole(task: Task) -> Diagnosis:
     ]
     case = _case(task, steps, turns, queries.names_of(agents_in(steps, turns)), usage)
     likely = _likely(case)
-    case.arguments = _arguments(case, likely)
+    answers, results = heard.worth_reading(case)
+    documents = heard.payloads(case, {*likely, *answers, *results})
+    case.arguments = _said_by(documents, likely, heard.argument_of)
+    case.results = _said_by(documents, results, heard.result_of)
+    case.replies = _said_by(documents, answers, heard.reply_of)
     is_whole = len(turns) < MOST_TURNS and len(steps) < queries.MOST_SPANS and len(likely) < MOST_CALLS
     return Diagnosis(task, case, is_whole)
 
@@ -115,6 +123,7 @@ def _case(
     task: Task, steps: Sequence[Step], turns: list[Turn], names: Names, usage: Sequence[Usage] = ()
 ) -> Case:
     tools, delegating = _tools(steps, turns)
+    cut, mute = heard.endings(steps)
     case = Case(
         steps=steps,
         turns=turns,
@@ -123,12 +132,23 @@ def _case(
         failed_span_id=task.failed_span_id,
         tools=tools,
         delegating=delegating,
+        cut=cut,
+        mute=mute,
         usage=usage,
         now=clock.now_us(),
     )
     if task.status in ("failed", "timeout") and not case.errors:
         case.lines = _lines(task)
     return case
+
+
+def _said_by(
+    documents: Mapping[int, dict[str, Any]],
+    indices: list[int],
+    reads: Callable[[Mapping[str, Any]], Said | None],
+) -> dict[int, Said]:
+    read = ((index, reads(documents[index])) for index in indices if index in documents)
+    return {index: said for index, said in read if said is not None}
 
 
 def agents_in(steps: Sequence[Step], turns: Iterable[Turn]) -> set[str | None]:
@@ -145,21 +165,13 @@ def _tools(steps: Sequence[Step], turns: Iterable[Turn]) -> tuple[dict[int, str]
     for index, step in enumerate(steps):
         if step.kind != "tool":
             continue
-        facts = _facts(step.facts)
+        facts = heard.facts_of(step.facts)
         tool = facts.get("tl")
         if isinstance(tool, str) and tool:
             names[index] = tool
         if "to" in facts or (step.agent_id, tool) in carried:
             delegating.add(index)
     return names, frozenset(delegating)
-
-
-def _facts(text: str | None) -> dict[str, Any]:
-    try:
-        found = loads(text) if text else {}
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def steps_of(task: Task, most: int) -> list[Step]:
@@ -172,14 +184,19 @@ def turns_of(task: Task, most: int, there_are: int = 1) -> list[Turn]:
     rows = db.session.execute(queries.conversation_of(task.id, characters).limit(most))
     return [
         Turn(row.id, row.sender_id, row.recipient_id, row.message_type, beginning(row.text), clock.to_us(row.at) if row.at else None,
-             row.span_id, _via(row.details))
+             row.span_id, _detail(row.details, ("via",)), len(row.text or "") < characters, _cut(row.details))
         for row in rows
     ]  # fmt: skip
 
 
-def _via(details: Any) -> str | None:
-    via = details.get("via") if isinstance(details, dict) else None
-    return via if isinstance(via, str) else None
+def _detail(details: Any, names: tuple[str, ...]) -> str | None:
+    found = [details.get(name) for name in names] if isinstance(details, dict) else []
+    return next((value for value in found if isinstance(value, str)), None)
+
+
+def _cut(details: Any) -> str | None:
+    reason = _detail(details, ("finish_reason", "finishReason", "stop_reason"))
+    return reason if is_cut(reason) else None
 
 
 def beginning(stored: str | None) -> str:
@@ -233,24 +250,3 @@ def _likely(case: Case) -> list[int]:
         if case.is_tool_call(index):
             groups.setdefault((case.steps[index].agent_id, case.step_name(index)), []).append(index)
     return [index for calls in groups.values() if len(calls) >= failures.SAME for index in calls][:MOST_CALLS]
-
-
-def _arguments(case: Case, indices: list[int]) -> dict[int, str]:
-    if not indices:
-        return {}
-    wanted = {(case.steps[index].trace_id, case.steps[index].span_id): index for index in indices}
-    statement = select(Span.trace_id, Span.span_id, Span.payload).where(
-        Span.trace_id.in_({trace_id for trace_id, _ in wanted}),
-        Span.span_id.in_({span_id for _, span_id in wanted}),
-    )
-    rows = [
-        row for row in db.session.execute(statement) if (row.trace_id, row.span_id) in wanted and row.payload
-    ]
-    found: dict[int, str] = {}
-    for row, document in zip(
-        rows, session_reader(db.session).open_all([row.payload for row in rows]), strict=True
-    ):
-        value = input_of(document)
-        if value is not None:
-            found[wanted[row.trace_id, row.span_id]] = value if isinstance(value, str) else dumps(value)
-    return found

@@ -59,7 +59,7 @@ class Task(Timed, OwnedInBulk, db.Model):
     failed_agent_id: Mapped[str | None] = mapped_column("failedAgentId", Id)
     failed_step: Mapped[str | None] = mapped_column("failedStep", String(255))
     last_progress_at: Mapped[datetime | None] = mapped_column("lastProgressAt")
-    # While it runs: when it is timed out unless something arrives.
+    # When it has to end, as its sender said; else, while it runs, when it is timed out unless something arrives.
     deadline_at: Mapped[datetime | None] = mapped_column("deadlineAt")
     # The longest time (ms) in which nothing began or ended.
     longest_gap: Mapped[int | None] = mapped_column("longestGap", Integer)

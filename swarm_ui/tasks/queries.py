@@ -329,7 +329,7 @@ def spans_of(task_id: str, *columns: Any) -> Select[Any]:
     columns = columns or (
         Span.trace_id, Span.span_id, Span.parent_span_id, Span.agent_id, Span.kind, Span.name, Span.status,
         Span.started_at, Span.ended_at, Span.error_type, func.substr(Span.error_message, 1, 200), TOKENS,
-        case((Span.kind == "tool", Span.facts)),
+        case((Span.kind.in_(("tool", "llm")), Span.facts)),
     )  # fmt: skip
     # No join: SQLite would begin it with all spans of the owner.
     return select(*columns).where(

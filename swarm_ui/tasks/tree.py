@@ -24,7 +24,7 @@ class Span(NamedTuple):
     error_type: str | None
     error_message: str | None
     tokens: int | None = None
-    facts: str | None = None  # of a tool's span alone: which tool, and whether it hands over
+    facts: str | None = None  # of calls alone: which tool, whether it hands over, how the model's answer ended
 
 
 class Tree:

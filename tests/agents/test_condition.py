@@ -7,6 +7,7 @@ import pytest
 
 from swarm_ui.agents.health import QUIET, STREAK, Facts, Running, agreed_status, assess, span
 from swarm_ui.agents.models import CONDITIONS
+from swarm_ui.formatting import minute
 from tests.conftest import NOW
 
 
@@ -115,7 +116,11 @@ def test_nothing_changes_before_the_time_that_is_named_and_something_may_then():
         ),
         (
             Facts(running=(Running("t", "Nightly report", ago(minutes=30), timedelta(hours=9), NOW),)),
-            "running Nightly report, past its deadline, no progress for 30 min",
+            f"running Nightly report, must end by {minute(NOW)}, still running",
+        ),
+        (
+            Facts(running=(Running("t", "Nightly report", NOW, deadline_at=ago(minutes=5), waits_for="browser"),)),
+            f"waiting for browser in Nightly report, must end by {minute(ago(minutes=5))}, still running",
         ),
         (Facts(score=38, streak=9, executions=9, last_seen=NOW), "9 failures in a row, score 38"),
         (Facts(score=72, executions=9, last_seen=NOW), "score 72, under 85"),

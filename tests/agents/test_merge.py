@@ -3,11 +3,15 @@
 import pytest
 from sqlalchemy import select
 
+from swarm_ui import clock
 from swarm_ui.agents.models import Agent
 from swarm_ui.extensions import db
+from swarm_ui.projection import merging
 from swarm_ui.tenancy import bind_owner
+from tests.captures import HEADERS
+from tests.ingest.conftest import key, sender  # noqa: F401
 from tests.otlp import agent as agent_span
-from tests.otlp import failing, llm, tool, workflow
+from tests.otlp import document, failing, llm, tool, trace_id, workflow
 from tests.projection.world import World, same
 
 
@@ -124,3 +128,102 @@ def test_the_trail_says_who_did_it(world, ids, client, events):
     client.post(f"/agents/{ids['old']}/unmerge")
     assert [action for action, _before, _after in events()] == ["agent.merge", "agent.unmerge"]
     assert events()[0][2] == {"mergedInto": ids["new"], "name": "new"}
+
+
+def test_runs_that_are_messages_alone_follow_too(world, ids, client, sender):  # noqa: F811
+    """Sent over REST, without a single step."""
+
+    def post(path, body):
+        assert sender.post(f"/api/v1/{path}", json=body, headers=HEADERS).status_code == 201
+
+    post("tasks", {"id": "talk", "name": "Talk", "service": "demo"})
+    post(
+        "tasks/talk/messages",
+        {"sender": "boss", "recipient": "old", "messageType": "request", "content": "Go on, please."},
+    )
+    post(
+        "tasks/talk/messages",
+        {"sender": "old", "recipient": "boss", "messageType": "response", "content": "So I do."},
+    )
+    before = without_decisions(world.settle())
+
+    def speakers():
+        return world.sql(
+            "SELECT senderId,recipientId FROM messages WHERE userId=:owner AND taskId IN (SELECT id FROM tasks WHERE name='Talk') ORDER BY at"
+        )
+
+    ((boss, _), _) = speakers()
+    assert speakers() == [(boss, ids["old"]), (ids["old"], boss)]
+    client.post(f"/agents/{ids['old']}/merge", data={"into": ids["new"]})
+    world.settle()
+    assert speakers() == [(boss, ids["new"]), (ids["new"], boss)]
+    client.post(f"/agents/{ids['old']}/unmerge")
+    same(before, without_decisions(world.settle()), but=("alerts",))
+
+
+def test_a_run_of_which_nothing_is_left_stays_as_it_was(world, ids, client):
+    gone = "traceId=(SELECT MIN(traceId) FROM task_traces WHERE userId=:owner)"
+    kept = world.sql(f"SELECT taskId FROM task_traces WHERE userId=:owner AND {gone}")
+    world.change(f"DELETE FROM spans WHERE userId=:owner AND {gone}")
+    client.post(f"/agents/{ids['old']}/merge", data={"into": ids["new"]})
+    world.settle()
+    assert len(world.sql("SELECT id FROM tasks WHERE userId=:owner")) == 4
+    assert (
+        world.sql("SELECT taskId FROM task_agents WHERE userId=:owner AND agentId=:id", id=ids["old"]) == kept
+    )
+
+
+@pytest.fixture
+def many(world, ids, monkeypatch):
+    """More runs than are derived again at once."""
+    monkeypatch.setattr(merging, "AT_ONCE", 2)
+    for trace in range(10, 30):
+        world.send(agent_span(1, "old", trace=trace))
+    world.settle()
+    return 20 + 3  # with those of `ids`
+
+
+def test_many_runs_are_derived_again_little_by_little(world, ids, many, client, time):
+    client.post(f"/agents/{ids['old']}/merge", data={"into": ids["new"]})
+    due = [
+        at - clock.now_us()
+        for (at,) in world.sql("SELECT dueAt FROM trace_dirty WHERE userId=:owner ORDER BY dueAt")
+    ]
+    assert due == [0, 0, *range(merging.PAUSE_US, (many - 1) * merging.PAUSE_US, merging.PAUSE_US)]
+    world.project()
+    assert len(world.sql("SELECT 1 FROM trace_dirty WHERE userId=:owner")) == many - 2
+    # Undone at once, each is due when it was before.
+    client.post(f"/agents/{ids['old']}/unmerge")
+    world.settle()
+    assert (counts(world, ids["old"])[0], counts(world, ids["new"])[0]) == (many, 2)
+
+
+def test_nothing_that_arrives_is_refused_or_waits(world, ids, many, client, sender, app, monkeypatch):  # noqa: F811
+    from dataclasses import replace
+
+    from swarm_ui.ingest import intake
+
+    monkeypatch.setattr(merging, "PAUSE_US", 60_000_000)
+    monkeypatch.setitem(app.config, "SETTINGS", replace(app.config["SETTINGS"], max_backlog=5))
+    monkeypatch.setattr(intake, "backlog", {"at": 0.0, "traces": 0})
+    client.post(f"/agents/{ids['old']}/merge", data={"into": ids["new"]})
+    assert len(world.sql("SELECT 1 FROM trace_dirty WHERE userId=:owner")) == many
+    more = document(agent_span(2, "old", trace=29, at=2))
+    assert sender.post("/v1/traces", json=more, headers=HEADERS).status_code == 200
+    # Something new of a run that has its turn much later brings it forward.
+    world.project()
+    assert (
+        len(
+            world.sql(
+                "SELECT 1 FROM spans WHERE userId=:owner AND traceId=:trace AND agentId=:id",
+                trace=trace_id(29),
+                id=ids["new"],
+            )
+        )
+        == 2
+    )
+    assert (
+        world.sql("SELECT 1 FROM trace_dirty WHERE userId=:owner AND traceId=:trace", trace=trace_id(29))
+        == []
+    )
+    assert len(world.sql("SELECT 1 FROM trace_dirty WHERE userId=:owner")) == many - 3

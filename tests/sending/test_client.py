@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -99,6 +100,17 @@ def test_a_task_with_all_that_belongs_to_it(swarm, client, person):
         {"data": {"done": True}},
     ]
     assert client.dropped == 0
+
+
+def test_a_task_that_has_to_be_over_in_time_and_a_call_that_was_cut_off(swarm, client, person):
+    with swarm.task("Hurry", deadline_in=90) as task, task.span("chat", kind="llm", agent="coder") as call:
+        call.output, call.finish_reason = "And so", "length"
+    assert swarm.flush(20)
+    run = run_of(person, "Hurry", "completed")
+    began, deadline = (datetime.fromisoformat(run[name]) for name in ("startedAt", "deadlineAt"))
+    assert deadline - began == timedelta(seconds=90)
+    (suspect,) = person.ask("GET", f"/api/v1/tasks/{run['id']}/suspects")["items"]
+    assert [one["kind"] for one in suspect["evidence"]] == ["cut-off"]
 
 
 def test_an_exception_goes_on_and_names_the_step(swarm, client, person):

@@ -236,6 +236,13 @@ def test_measurements_are_rows_and_part_of_the_sums(machine, told):
     assert (part.llm_calls, part.model) == (2, "gpt-4o")
 
 
+def test_a_measurement_is_kept_under_the_id_that_was_answered(machine, told):
+    task = machine.task()
+    body = [{"id": "m1", "agent": "coder", "model": "gpt-4o", "inputTokens": 7}, {"executionTime": 5}]
+    answered = [item["id"] for item in machine.post(f"/tasks/{task}/metrics", body)["items"]]
+    assert sorted(metric.id for metric in told().metrics) == sorted(answered)
+
+
 def test_a_measurement_of_a_step_counts_once(machine, told):
     task = machine.task()
     machine.post(

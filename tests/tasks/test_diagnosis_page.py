@@ -3,9 +3,16 @@
 from datetime import timedelta
 
 import pytest
+from bs4 import BeautifulSoup
+from sqlalchemy import select
 
 from swarm_ui import clock
+from swarm_ui.extensions import db
 from swarm_ui.tasks import explain
+from swarm_ui.tasks.models import Task
+from swarm_ui.tenancy import bind_owner
+from tests.captures import HEADERS, project
+from tests.ingest.conftest import key, sender  # noqa: F401
 
 EVIL = '<script>alert("x")</script> \u202egnihton'
 
@@ -93,9 +100,9 @@ def test_patterns_show_where_there_are_any(page, make, alice):
     task = make.task(alice, agents=[one, other])
     assert page(f"/tasks/{task.id}").find(id="patterns") is None
     for second in range(3):
-        for sender, recipient in ((one, other), (other, one)):
+        for asker, recipient in ((one, other), (other, one)):
             at = task.started_at + timedelta(seconds=second)
-            make.message(alice, task, sender, recipient, content={"text": f"{second}, {sender.name}"}, at=at)
+            make.message(alice, task, asker, recipient, content={"text": f"{second}, {asker.name}"}, at=at)
     shown = page(f"/tasks/{task.id}").find(id="patterns")
     assert shown.h2.get_text() == "Going round in circles"
     assert "3 times." in words(shown.li)
@@ -195,3 +202,41 @@ def test_a_step_that_is_past_its_retention_has_no_other_culprit_in_its_place(pag
     callout = page(f"/tasks/{task.id}").select("section.callout")[0]
     assert callout.h2.get_text() == "First failing step: fetch"
     assert callout.a is None
+
+
+def test_what_an_answer_denies_is_looked_up_when_the_page_stands(page, fragment, sender, alice):  # noqa: F811
+    """Contents of steps are not read for the page itself."""
+
+    def post(path: str, body: object) -> None:
+        assert sender.post(f"/api/v1/{path}", json=body, headers=HEADERS).status_code == 201
+
+    post(
+        "tasks",
+        {
+            "id": "booking",
+            "name": "Booking",
+            "status": "failed",
+            "startedAt": 1_790_000_000,
+            "completedAt": 1_790_000_009,
+        },
+    )
+    steps = [
+        {"spanId": "t", "kind": "tool", "name": "book", "agent": "clerk", "output": {"error": EVIL}, "startedAt": 1_790_000_001, "endedAt": 1_790_000_002},
+        {"spanId": "l", "kind": "llm", "name": "chat", "agent": "clerk", "output": "Your seat has been booked.", "startedAt": 1_790_000_003,
+         "endedAt": 1_790_000_004},
+        {"spanId": "z", "kind": "tool", "name": "bye", "agent": "clerk", "startedAt": 1_790_000_005, "endedAt": 1_790_000_006},
+    ]  # fmt: skip
+    post("tasks/booking/spans", steps)
+    project()
+    bind_owner(db.session, alice.id)
+    (task,) = db.session.scalars(select(Task)).all()
+    opened = page(f"/tasks/{task.id}")
+    assert "bye" in words(opened.select("section.callout")[0])  # the last sign of life, so far
+    assert opened.select("#diagnosis")[0]["hx-get"] == f"/tasks/{task.id}/diagnosis"
+    found = BeautifulSoup(fragment(f"/tasks/{task.id}/diagnosis"), "html.parser").select_one("#broke")
+    assert words(found).startswith("What broke it")
+    assert "clerk, chat at +3.0s is most suspect, by 40 points" in words(found)
+    assert words(found.select_one(".evidence li")).startswith(
+        "It says “has been booked”, and book had failed: “<script>"
+    )
+    assert not found.select("script")
