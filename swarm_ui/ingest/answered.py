@@ -13,6 +13,7 @@ _CUT = re.compile(
     r"|model_(?:length|context_window_exceeded)|content_?filter(?:ed)?|safety|recitation|blocklist|prohibited_content|guardrail_?intervened"
 )
 _LAST_REASON = re.compile(r'"finish_?[rR]eason": ?"([\w.-]{1,64})"\}\]$')
+_CAME_TO_ITS_END = ('"finish_reason":"stop"}]', '"finish_reason": "stop"}]')
 # A longer list of messages holds more than empty ones.
 _EMPTY_AT_MOST = 400
 _SAYS_NOTHING = frozenset({"reasoning", "thinking"})
@@ -20,6 +21,9 @@ _SAYS_NOTHING = frozenset({"reasoning", "thinking"})
 
 def cut_by(said: dict[str, Any], attributes: dict[str, Any], events: Iterable[dict[str, Any]]) -> str | None:
     """The reason for which the model stopped where it had more to say."""
+    messages = attributes.get("gen_ai.output.messages")
+    if "finish" not in said and isinstance(messages, str) and messages.endswith(_CAME_TO_ITS_END):
+        return None  # as most answers do
     reasons = list(_reasons(said, attributes, events))
     for reason in reasons:
         if is_cut(reason):

@@ -246,12 +246,17 @@ def _read_answer(facts: Facts, record: SpanRecord, said: dict[str, Any], operati
     attributes, more = record.attributes, facts.more
     if calls := tool_calls(attributes):
         more["calls"] = calls
-    said_kind = first(attributes, ("openinference.span.kind", "llm.request.type"))
-    if facts.status == "error" or _speaks_not(operation, facts.name, facts.model, string(said_kind)):
+    if facts.status == "error":
         return
-    if reason := cut_by(said, attributes, record.events):
+    reason, mute = cut_by(said, attributes, record.events), not calls and is_mute(said, attributes)
+    if not (reason or mute):
+        return
+    said_kind = first(attributes, ("openinference.span.kind", "llm.request.type"))
+    if _speaks_not(operation, facts.name, facts.model, string(said_kind)):
+        return
+    if reason:
         more["cut"] = reason
-    if not calls and is_mute(said, attributes):
+    if mute:
         more["mute"] = 1
 
 

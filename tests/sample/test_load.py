@@ -198,7 +198,7 @@ def test_what_changed_shows_in_the_calls_too(loaded, all_of, client):
     ]
     for kind, agent in (("prompt", "researcher"), ("model", "judge")):
         before = [run for run in runs if run.started_at < changes[kind]][-1]
-        after = [run for run in runs if run.started_at > changes[kind]][0]
+        after = next(run for run in runs if run.started_at > changes[kind])
         found = client.get(f"/api/v1/tasks/{after.id}/compare?with={before.id}").get_json()
         told = [one for one in found["changes"] if one["kind"] == kind and one["agentId"]]
         assert [one["subject"] for one in told] == [agent]
