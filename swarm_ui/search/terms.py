@@ -29,21 +29,16 @@ def mark_of(space: int) -> str:
 
 def terms_of(mark: str, texts: Iterable[str | None]) -> str:
     """In an order that depends on nothing but what they are."""
-    words: set[str] = set()
-    left = MOST_LETTERS
     # What is handed on and logged is said twice.
-    for text in dict.fromkeys(texts):
-        if not text:
-            continue
-        words.update(_words(text[:left]))
-        left -= len(text)
-        if left <= 0:
-            break
+    said = " ".join(filter(None, dict.fromkeys(texts)))[:MOST_LETTERS]
+    words = set(_words(said))
     if not words:
         return ""
+    if max(map(len, words)) > LONGEST:
+        words = {word[:LONGEST] for word in words}
     # A blank in front: where there is no index, a term is looked for as the beginning of a word.
     between = f" {mark}"
-    return between + between.join(sorted({word[:LONGEST] for word in words})[:MOST_WORDS])
+    return between + between.join(sorted(words)[:MOST_WORDS])
 
 
 def _words(text: str) -> Iterable[str]:

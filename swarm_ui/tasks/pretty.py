@@ -1,6 +1,7 @@
 """Content from outside as markup: text, or JSON with syntax classes; always escaped, and cut to what a page can hold."""
 
 import re
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
@@ -9,6 +10,8 @@ from markupsafe import Markup, escape
 from swarm_ui.jsontext import clean, clean_text, loads
 
 LIMIT = 8_000
+# Up to this the markup is remembered: a page measures its messages before it shows them, and shows them again while a run goes on.
+BRIEF = 2_000
 _TOKEN = re.compile(r'("(?:[^"\\]|\\.)*")(\s*:)?|(-?\d[\d.eE+-]*|\btrue\b|\bfalse\b|\bnull\b)')
 
 
@@ -62,6 +65,15 @@ def json_text(value: Any) -> str:
 
 
 def _highlighted(text: str) -> Markup:
+    return _remembered(text) if len(text) <= BRIEF else _marked_up(text)
+
+
+@lru_cache(maxsize=512)
+def _remembered(text: str) -> Markup:
+    return _marked_up(text)
+
+
+def _marked_up(text: str) -> Markup:
     parts: list[str] = []
     end = 0
     for token in _TOKEN.finditer(text):
