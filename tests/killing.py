@@ -16,10 +16,11 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from swarm_ui import clock, dbcheck
+from swarm_ui import clock
 from swarm_ui.config import ROOT
 from swarm_ui.extensions import db
 from tests.captures import KEY
+from tests.rows import say_migrated
 from tests.test_serve import alive, free_port, status, until
 
 LONG = os.environ.get("SWARM_LONG") == "1"
@@ -97,14 +98,7 @@ def children_of(pid: int) -> list[int]:
 def server(tmp_path: Path, environ: dict[str, str], app, key) -> Iterator[Server]:
     """On the database of the test, where Alice has a key; in real time."""
     clock.use(None)
-    with db.engine.begin() as connection:
-        connection.execute(
-            text("CREATE TABLE IF NOT EXISTS alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
-        )
-        connection.execute(text("DELETE FROM alembic_version"))
-        connection.execute(
-            text("INSERT INTO alembic_version VALUES (:newest)"), {"newest": dbcheck.newest_revision()}
-        )
+    say_migrated()
     db.session.remove()
     db.engine.dispose()
     found = Server(tmp_path, environ)

@@ -373,9 +373,9 @@ def _read_message(more: dict[str, Any], said: dict[str, Any], attributes: dict[s
 _MESSAGE_ID = re.compile(r'"message_id": ?"([^"]{1,64})"')
 
 
-def framework_in(scope: str) -> str:
-    """The framework that a stored scope, name@version, stands for."""
-    return framework_of(scope.rpartition("@")[0])
+def framework_in(scope: str | None, kind: str) -> str:
+    """The framework that a stored scope, name@version, stands for; "" where there is none, as with plain steps of any library."""
+    return framework_of(scope.rpartition("@")[0]) if scope and kind != "step" else ""
 
 
 @lru_cache(maxsize=1_024)

@@ -234,4 +234,4 @@ class Names:
         service = node.more.get("svc", "")
         if service and not service.startswith("unknown_service"):
             return service
-        return (framework_in(node.scope) if node.scope and node.kind != "step" else "") or "agent"
+        return framework_in(node.scope, node.kind) or "agent"

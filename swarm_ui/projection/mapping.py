@@ -244,12 +244,8 @@ def _agents(agent_ids: dict[str, str], services: dict[str, str], sample: bool) -
 
 
 def _integrations(space: int, ordered: list[Node]) -> dict[str, tuple[str, str]]:
-    seen = {node.scope for node in ordered if node.scope and node.kind != "step"}
-    named = {
-        (framework, clean_text(scope.rpartition("@")[2], 64))
-        for scope in seen
-        if (framework := framework_in(scope))
-    }
+    seen = {(framework_in(node.scope, node.kind), node.scope or "") for node in ordered}
+    named = {(framework, clean_text(scope.rpartition("@")[2], 64)) for framework, scope in seen if framework}
     return {
         ids.stable(space, framework, version, "integration"): (framework, version)
         for framework, version in named

@@ -6,11 +6,12 @@ import pytest
 from sqlalchemy import event, text
 from sqlalchemy.exc import OperationalError
 
-from swarm_ui import clock, dbcheck
+from swarm_ui import clock
 from swarm_ui.accounts import keys
 from swarm_ui.extensions import db
 from swarm_ui.ingest.models import TraceDirty
 from swarm_ui.worker.models import WorkerSeen
+from tests.rows import say_migrated
 
 
 @pytest.fixture
@@ -21,14 +22,7 @@ def visitor(app):
 @pytest.fixture
 def migrated(app):
     """The database says that it is at the newest migration."""
-    with db.engine.begin() as connection:
-        connection.execute(
-            text("CREATE TABLE IF NOT EXISTS alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
-        )
-        connection.execute(text("DELETE FROM alembic_version"))
-        connection.execute(
-            text("INSERT INTO alembic_version VALUES (:newest)"), {"newest": dbcheck.newest_revision()}
-        )
+    say_migrated()
 
 
 def worker_seen(seconds_ago: float = 0) -> None:
