@@ -13,7 +13,7 @@ from swarm_ui.config import ROOT
 from swarm_ui.extensions import db
 
 ANSWERS = {
-    "ground_truth": "fortytwo-answer", "mistake_agent": "Coder", "mistake_step": "77001", "mistake_reason": "blamed because of zanzibar",
+    "ground_truth": "fortytwo-answer", "mistake_agent": "Coder", "mistake_step": "77001770017700177001", "mistake_reason": "blamed because of zanzibar",
     "mistake_type": "zanzibar-type",
 }  # fmt: skip
 TEAM = {
