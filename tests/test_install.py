@@ -1,11 +1,15 @@
 """The scripts behind `make`: what is there already costs nothing, what is missing is named with its command."""
 
 import os
+import re
 import shutil
 import subprocess
+import tomllib
+from importlib.metadata import metadata
 from pathlib import Path
 
 import pytest
+from packaging.specifiers import SpecifierSet
 
 from swarm_ui.config import ROOT
 
@@ -142,3 +146,14 @@ def test_a_browser_that_cannot_be_had_is_named(checkout):
     done = run(checkout, "browser.sh")
     assert (done.returncode, done.stdout) == (1, "")
     assert "  sudo apt-get install -y chromium\n" in done.stderr
+
+
+@pytest.mark.parametrize("pins", ["requirements.txt", "requirements-dev.txt"])
+def test_every_pin_can_be_had_on_the_oldest_python(pins):
+    """A package may ask for a later one than its 3.11.0: Debian 12 stays at 3.11.2."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    oldest = f"{project['requires-python'].removeprefix('>=')}.0"
+    names = re.findall(r"^([\w.-]+)(?:\[\w+\])?==", (ROOT / pins).read_text(), re.MULTILINE)
+    asked = {name: metadata(name).get("Requires-Python") or "" for name in names}
+    assert names
+    assert {name: said for name, said in asked.items() if oldest not in SpecifierSet(said)} == {}
