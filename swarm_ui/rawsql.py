@@ -30,6 +30,12 @@ _SQLITE_UNWELL = frozenset(
 )
 # SQLite takes at most 32,766 variables a statement, MySQL packets are bounded too.
 IN_LIST = 500
+AT_ONCE = 100
+
+# Before Python 3.12 the driver looks for an adapter of each None and each bytes that it binds, at four times the cost of binding it; these
+# give the value back.
+sqlite3.register_adapter(type(None), {}.get)
+sqlite3.register_adapter(bytes, bytes)
 
 
 class Busy(Exception):
@@ -88,6 +94,20 @@ class Raw:
         self.many(
             f"INSERT INTO {table} ({columns}) VALUES ({','.join('?' * count)}) {conflict} {change}", rows
         )
+
+    def upsert_together(
+        self, table: str, columns: str, key: str, change: str, rows: Sequence[Sequence[Any]]
+    ) -> None:
+        """`upsert` with many rows a statement: after each that changes a full-text index, SQLite writes a piece of that, to be merged later."""
+        conflict = f"ON CONFLICT ({key}) DO UPDATE SET" if self.sqlite else "ON DUPLICATE KEY UPDATE"
+        row = f"({','.join('?' * (columns.count(',') + 1))})"
+        for start in range(0, len(rows), AT_ONCE):
+            part = rows[start : start + AT_ONCE]
+            values = ",".join([row] * len(part))
+            self.execute(
+                f"INSERT INTO {table} ({columns}) VALUES {values} {conflict} {change}",
+                [value for one in part for value in one],
+            )
 
 
 @contextmanager

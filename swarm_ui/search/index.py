@@ -61,7 +61,7 @@ def write(raw: Raw, owner_id: int, docs: Iterable[Doc], gone: Sequence[str] = ()
     if raw.sqlite:
         change += " WHERE search_docs.terms<>excluded.terms OR search_docs.seq<>excluded.seq"
     values = [(seq, owner_id, doc.task_id, doc.terms) for seq, doc in rows.items()]
-    raw.upsert("search_docs", "seq,userId,taskId,terms", "userId,taskId", change, values)
+    raw.upsert_together("search_docs", "seq,userId,taskId,terms", "userId,taskId", change, values)
     raw.many("DELETE FROM search_docs WHERE userId=? AND taskId=?", [(owner_id, task_id) for task_id in gone])
 
 

@@ -30,8 +30,13 @@ def mark_of(space: int) -> str:
 def terms_of(mark: str, texts: Iterable[str | None]) -> str:
     """In an order that depends on nothing but what they are."""
     # What is handed on and logged is said twice.
-    said = " ".join(filter(None, dict.fromkeys(texts)))[:MOST_LETTERS]
-    words = set(_words(said))
+    said = list(filter(None, dict.fromkeys(texts)))
+    # One letter beyond ASCII would make all that is said together five times as dear.
+    plain = " ".join([text for text in said if text.isascii()])[:MOST_LETTERS]
+    other = " ".join([text for text in said if not text.isascii()])[: MOST_LETTERS - len(plain)]
+    words = set(plain.translate(_PLAIN).split())
+    if other:
+        words.update(_words(other))
     if not words:
         return ""
     if max(map(len, words)) > LONGEST:
@@ -41,11 +46,14 @@ def terms_of(mark: str, texts: Iterable[str | None]) -> str:
     return between + between.join(sorted(words)[:MOST_WORDS])
 
 
-def _words(text: str) -> Iterable[str]:
-    if text.isascii():
+def _words(text: str) -> list[str]:
+    if (text := text.replace("…", " ")).isascii():  # as what was cut short ends
         return text.translate(_PLAIN).split()
+    words: list[str] = _ANY.findall(text.lower())
+    if not _RUN.search(text):
+        return words
     found: list[str] = []
-    for word in _ANY.findall(text.lower()):
+    for word in words:
         if _RUN.match(word):
             found += _pairs(word)
             found.append(word[-1])
