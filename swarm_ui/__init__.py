@@ -24,7 +24,7 @@ from swarm_ui import (
 from swarm_ui.extensions import db, login_manager, migrate
 from swarm_ui.orm import mysql_conversions
 from swarm_ui.version import VERSION
-from swarm_ui.web import link
+from swarm_ui.web import kept, link
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -67,7 +67,7 @@ def _configure(app: Flask, settings: config.Settings) -> None:
         MAX_CONTENT_LENGTH=settings.max_body_bytes,
     )
     app.jinja_env.undefined = StrictUndefined
-    app.jinja_env.globals["url_for"] = link
+    app.jinja_env.globals |= {"url_for": link, "kept": kept}
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     if settings.trusted_proxies:
         hops = settings.trusted_proxies

@@ -25,7 +25,7 @@ class Line(NamedTuple):
     failure: str
     aside: str
     status: str
-    cells: list[tuple[str, int, str | Markup]]
+    cells: tuple[tuple[str, int, str | Markup], ...]
     started: Markup
     found: Snippet | None
 
@@ -50,7 +50,8 @@ def line_of(
         aside = f"{plural(task.error_count, 'error')} on the way"
     return Line(
         task.id, name, clip(task.summary, SUMMARY), "" if workflow == name else workflow, failure, aside, status,
-        [(classes, priority, _CELLS[column](task, names, now)) for column, classes, priority in columns], ago(started_at, short=True),
+        tuple([(classes, priority, _CELLS[column](task, names, now)) for column, classes, priority in columns]),
+        ago(started_at, short=True),
         found,
     )  # fmt: skip
 
