@@ -13,7 +13,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import brotli
@@ -94,7 +94,12 @@ def asset_url(name: str) -> str:
     asset = find(name)
     if asset is None:
         raise AssetError(f"there is no asset {name!r}")
-    return url_for("assets.show", filename=asset.hashed_name)
+    return _url_of(request.root_path, asset.hashed_name)
+
+
+@lru_cache(maxsize=256)
+def _url_of(_root: str, hashed_name: str) -> str:
+    return url_for("assets.show", filename=hashed_name)
 
 
 # Where files are.

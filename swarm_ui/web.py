@@ -1,7 +1,7 @@
 """What every view uses: page or fragment, validated input, keyset paging. The only place that knows about HTMX headers."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -71,15 +71,16 @@ def _link(_root: str, endpoint: str, *values: tuple[str, Any]) -> str:
     return url_for(endpoint, **dict(values))
 
 
-def kept(row: Callable[..., Markup], *values: Any) -> Markup:
-    """`row(*values)`, a macro's, as it was written before for the same values: of a list that somebody watches few rows change at a time.
-    All that the row shows must be among the values, as plain values that do not change: texts, numbers, tuples."""
-    return _kept(request.root_path, row, values)
+def kept(row: Callable[..., Markup], rows: Iterable[tuple[Any, ...]], *shared: Any) -> Markup:
+    """`row(values, *shared)`, a macro's, for all of `rows`, each as it was written before for the same values: of a list that somebody watches
+    few rows change at a time. All that a row shows must be among its values, as plain ones that do not change: texts, numbers, tuples."""
+    root = request.root_path
+    return Markup("".join([_kept(root, row, values, shared) for values in rows]))  # noqa: S704  # a macro's each
 
 
 @lru_cache(maxsize=4_096)
-def _kept(_root: str, row: Callable[..., Markup], values: tuple[Any, ...]) -> Markup:
-    return row(*values)
+def _kept(_root: str, row: Callable[..., Markup], values: tuple[Any, ...], shared: tuple[Any, ...]) -> Markup:
+    return row(values, *shared)
 
 
 def json_response(value: Any, status: int = 200) -> Response:

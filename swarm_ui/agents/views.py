@@ -1,6 +1,5 @@
 """Agents, worst first, and the page of one; making, changing and deleting them by hand."""
 
-from dataclasses import replace
 from datetime import timedelta
 from json import dumps
 from typing import Any
@@ -13,6 +12,7 @@ from swarm_ui.access import local_path, needs
 from swarm_ui.agents import beats, editing, forms, maintenance, queries, revisions, search, standing
 from swarm_ui.agents.course import drawn
 from swarm_ui.agents.health import Judged, span
+from swarm_ui.agents.listing import line_of
 from swarm_ui.agents.models import CONDITIONS, TRACED, TYPES, Agent, AgentRevision, set_by_people
 from swarm_ui.agents.strips import last_day
 from swarm_ui.alerts.models import Alert
@@ -53,11 +53,12 @@ def index():
         cursor=wanted.cursor,
         ascending=True,
     )
+    strips = last_day([agent.id for agent in agents.items])
     return page(
         "agents/index.html",
         part="agents/_list.html",
-        agents=replace(agents, items=[Judged(agent) for agent in agents.items]),
-        strips=last_day([agent.id for agent in agents.items]),
+        agents=agents,
+        lines=[line_of(Judged(agent), strips) for agent in agents.items],
         **_frame(wanted),
     )
 

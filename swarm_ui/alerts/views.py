@@ -8,6 +8,7 @@ from swarm_ui.alerts import search as alert_search
 from swarm_ui.alerts.models import SEVERITIES, TYPES, Alert
 from swarm_ui.alerts.triage import settle
 from swarm_ui.extensions import db
+from swarm_ui.formatting import ago
 from swarm_ui.live import live
 from swarm_ui.web import done, keyset, page, parse
 
@@ -18,13 +19,15 @@ bp = Blueprint("alerts", __name__, url_prefix="/alerts")
 @live
 def index():
     wanted = parse(queries.AlertFilter, request.args)
+    alerts = keyset(
+        queries.listed(wanted), Alert.created_at, Alert.id, limit=queries.PAGE, cursor=wanted.cursor
+    )
     return page(
         "alerts/index.html",
         part="alerts/_list.html",
         wanted=wanted,
-        alerts=keyset(
-            queries.listed(wanted), Alert.created_at, Alert.id, limit=queries.PAGE, cursor=wanted.cursor
-        ),
+        alerts=alerts,
+        lines=[(alert, ago(alert.created_at), ago(alert.resolved_at)) for alert in alerts.items],
         total=queries.count(wanted),
         problems=alert_search.read(wanted.q).problems,
         severities=SEVERITIES[::-1],

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import url_for
 from sqlalchemy.orm import InstrumentedAttribute
 from werkzeug.datastructures import MultiDict
 
 from swarm_ui.errors import Refused
 from swarm_ui.tasks import search as task_search
 from swarm_ui.tasks.models import Task
+from swarm_ui.web import link
 
 # By which a list pages, the largest first; "-" before it turns it round. Each has an index.
 ORDERS: dict[str, InstrumentedAttribute[Any]] = {
@@ -69,7 +69,7 @@ class Address:
         return urlencode(self.parts, doseq=True)
 
     def url(self, endpoint: str = "tasks.index", **more: Any) -> str:
-        return url_for(endpoint, **self.parts, **more)
+        return link(endpoint, **self.parts, **more)
 
     def sorted_by(self, name: str) -> "Address":
         """The largest first; asked for again, the smallest."""
