@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from flask import url_for
+from flask import current_app, url_for
 from pydantic import BaseModel, Field
 from sqlalchemy import select
 
@@ -196,7 +197,17 @@ def head_of(found: Any, timeline: Timeline, diagnosis: explain.Diagnosis) -> dic
         "older": older,
         "traces": queries.traces_of(task.id),
         "callout": _callout(task, timeline, diagnosis),
+        "deadline": _deadline_of(task),
+        "now": clock.now(),
     }
+
+
+def _deadline_of(task: Task) -> datetime | None:
+    """What its sender said of a run that goes on; without that, a run has as long as something of it arrives."""
+    if task.status not in ("running", "pending") or task.deadline_at is None:
+        return None
+    patience = timedelta(seconds=current_app.config["SETTINGS"].run_timeout)
+    return None if task.last_progress_at and task.deadline_at == task.last_progress_at + patience else task.deadline_at
 
 
 def _callout(task: Task, timeline: Timeline, diagnosis: explain.Diagnosis) -> Callout | None:

@@ -102,3 +102,20 @@ def test_what_is_no_deadline(machine):
     }
     later = {"name": "N", "startedAt": at(minutes=2), "deadlineAt": at(minutes=1)}
     assert machine.wrong("/tasks", later) == {"body": "deadlineAt lies before startedAt"}
+
+
+def test_the_page_of_the_run_says_it_until_the_run_is_over(machine, page, time):
+    def said() -> str | None:
+        project()
+        terms = page(f"/tasks/{rows(Task)[0].id}").select(".facts > div")
+        found = {term.dt.get_text(): " ".join(term.dd.get_text(" ").split()) for term in terms}
+        return found.get("Must end by")
+
+    begin(machine)
+    assert said() is None
+    machine.patch("/tasks/nightly", {"deadlineAt": at(minutes=3)})
+    assert said() == "17 Nov 2026, 03:15 UTC"
+    time.forward(minutes=3)
+    assert said() == "17 Nov 2026, 03:15 UTC it is late"
+    machine.patch("/tasks/nightly", {"status": "completed"})
+    assert said() is None
