@@ -3,8 +3,10 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
 from swarm_ui import clock
+from swarm_ui.extensions import db
 from swarm_ui.tasks import queries
 
 EVIL = '<script>alert("x")</script> 汉字 🎉'
@@ -333,3 +335,21 @@ def test_what_is_kept_of_one_space_is_not_shown_in_another(client, make, alice, 
     text = client_of(bob).get("/tasks").get_data(as_text=True)
     assert "bobs-agent" in text
     assert "alices-agent" not in text
+
+
+def test_a_row_is_written_again_when_what_it_shows_changes(client, make, alice, time):
+    task = make.task(alice, name="Brief", status="running", error_count=0)
+
+    def row(prefix: str = "") -> str:
+        found = client.get("/tasks", environ_overrides={"SCRIPT_NAME": prefix}).get_data(as_text=True)
+        return found[found.index("<tbody>") : found.index("</tbody>")]
+
+    before = row()
+    assert row() == before
+    assert f'href="/swarm/tasks/{task.id}"' in row("/swarm")  # behind a proxy that says so
+    assert f'href="/tasks/{task.id}"' in row()
+    time.forward(minutes=1)
+    assert row() != before  # it began a minute earlier
+    db.session.execute(text("UPDATE tasks SET errorCount = 2 WHERE id = :id"), {"id": task.id})
+    db.session.commit()
+    assert "2 errors on the way" in row()
