@@ -1,5 +1,6 @@
 """A run that goes on, while somebody reads its page: it grows, and nothing is taken from under the reader."""
 
+import re
 from typing import Any
 
 import pytest
@@ -159,6 +160,16 @@ def test_a_filter_stays_while_lines_come(growing, mira):
     expect(page.locator("#log-lines > li")).to_have_count(1)
     expect(level).to_have_value("error")
     expect(level).to_be_focused()
+
+
+def test_a_click_is_not_lost_while_the_page_asks_what_is_new(growing):
+    page, asked = growing.page, []
+    page.route(re.compile("part=timeline"), lambda route: asked.append(route))  # it is on its way for a long time
+    page.wait_for_event("request", lambda request: "part=timeline" in request.url)
+    page.locator("a.wf-row", has_text="web_search").click()
+    expect(page.locator("#span")).to_contain_text("fabrikam changelog")
+    assert len(asked) == 1
+    page.unroute_all()
 
 
 def test_a_wide_run_keeps_the_lane_that_somebody_opened(tab, mira):
