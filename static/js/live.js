@@ -51,7 +51,7 @@
   function isHeld(part) {
     const active = document.activeElement;
     if (pressed && part.contains(pressed)) return true;
-    if (part.querySelector(".htmx-request")) return true;  // what was clicked there is on its way to its place
+    if (part.querySelector(".htmx-request:not([data-live])")) return true;  // what was clicked there is on its way to its place
     if (part.dataset.live === "fast") return false;  // these are not replaced but brought up to date around it
     if (active && active !== part && part.contains(active)) {
       if (active.matches("input, select, textarea, [contenteditable]") || active.matches(":focus-visible")) return true;
