@@ -32,9 +32,10 @@ _SQLITE_UNWELL = frozenset(
 IN_LIST = 500
 AT_ONCE = 100
 
-# Before Python 3.12 the driver looks for an adapter of each None and each bytes that it binds, at four times the cost of binding it; these
+# Before Python 3.12 the driver looks for an adapter of each None, bool and bytes that it binds, at four times the cost of binding it; these
 # give the value back.
 sqlite3.register_adapter(type(None), {}.get)
+sqlite3.register_adapter(bool, int)
 sqlite3.register_adapter(bytes, bytes)
 
 

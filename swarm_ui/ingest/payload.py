@@ -6,7 +6,8 @@ to a ninth of the space of documents compressed one by one, in half the time; op
 `payload` are one compressed document, and the URL of one that is too large for a row.
 
 The dictionary (`payload.dict`: keys and phrases that such documents repeat, as plain text) is part of the format: a changed one is a new
-version byte, and old ones stay readable.
+version byte, and old ones stay readable. It helps small documents. A large block says all of that itself, and comes out smaller without it; to
+open one, it makes no difference.
 """
 
 import secrets
@@ -21,6 +22,7 @@ from swarm_ui.jsontext import loads
 
 _SINGLE, _IN_BLOCK, _STORED = b"\x01", b"\x02", b"@"
 _LEVEL = 3
+_LARGE = 64 * 1024
 # Above this a document goes to object storage, and a block is closed.
 LARGEST_INLINE = 64 * 1024
 LARGEST_BLOCK = 512 * 1024
@@ -40,16 +42,19 @@ FetchBlocks = Callable[[list[int]], dict[int, bytes]]
 
 def _compress(data: bytes) -> bytes:
     try:
-        compressor = _threads.compressor
+        small, large = _threads.compressors
     except AttributeError:
-        compressor = _threads.compressor = zstandard.ZstdCompressor(
-            level=_LEVEL,
-            dict_data=_dictionary,
-            write_content_size=True,
-            write_dict_id=False,
-            write_checksum=False,
-        )
-    return _SINGLE + compressor.compress(data)
+        small, large = _threads.compressors = [
+            zstandard.ZstdCompressor(
+                level=_LEVEL,
+                dict_data=dictionary,
+                write_content_size=True,
+                write_dict_id=False,
+                write_checksum=False,
+            )
+            for dictionary in (_dictionary, None)
+        ]
+    return _SINGLE + (large if len(data) > _LARGE else small).compress(data)
 
 
 def _decompress(blob: bytes) -> bytes:

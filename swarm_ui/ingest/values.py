@@ -49,7 +49,8 @@ def named(value: Any) -> str:
     the same key."""
     if not value:
         return ""
-    return _name((value if isinstance(value, str) else str(value))[: _LONGEST_NAME + 1])
+    text = value if isinstance(value, str) else str(value)
+    return _name(text if len(text) <= _LONGEST_NAME else text[: _LONGEST_NAME + 1])
 
 
 @lru_cache(maxsize=4_096)

@@ -120,6 +120,8 @@ class Plan:
     old_task_ids: list[str]
     traces: list[tuple[str, str]]
     spans: list[tuple[Any, ...]]
+    # How many spans it took to know all this.
+    read: int = 0
     # Where what the run says has changed.
     doc: Doc | None = None
 

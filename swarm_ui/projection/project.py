@@ -2,12 +2,14 @@
 
 A mark is cleared only where its generation is still the one read before the facts were: a span that lands meanwhile leaves it, and the run
 is projected again. Traces joined by links are one run, projected under its first trace, so that one lease guards all of it. Reading and
-computing happen outside the write lock; a transaction writes about a thousand rows.
+computing happen outside the write lock. Under load a transaction writes some thousand rows: ids of runs are hashes, so each run touches pages
+of its own in a dozen indexes, and the more runs share a transaction, the more of them share a page that is written once.
 """
 
 import logging
 import traceback
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Engine
@@ -22,13 +24,15 @@ from swarm_ui.projection.mapping import Run, interpret
 from swarm_ui.projection.prices import price_of
 from swarm_ui.projection.registry import merged_agents
 from swarm_ui.projection.sent import is_sent
+from swarm_ui.projection.tree import take_apart
 from swarm_ui.projection.write import apply_lists, apply_runs
 from swarm_ui.rawsql import Busy, Raw, retrying, transaction
 from swarm_ui.search import index
 
 log = logging.getLogger(__name__)
-BATCH = 64
-ROWS_A_TRANSACTION = 1_000
+BATCH = 128
+SMALLEST_BATCH = 16
+ROWS_A_TRANSACTION = 4_000
 # How long a run waits while another worker still has one of its traces.
 POSTPONED_US = 200_000
 
@@ -66,10 +70,12 @@ class Projector:
         self.engine = engine
         self.timeout_us = timeout_us
         self.leases = Leases(engine, name, lease_us)
+        self._batch = BATCH
 
-    def round(self, limit: int = BATCH) -> Done:
-        """Claims up to `limit` dirty traces and projects their runs. Raises Busy where the database is; then nothing stays taken."""
-        return self._project(retrying(lambda: self.leases.claim(limit)))
+    def round(self, limit: int | None = None) -> Done:
+        """Claims up to `limit` dirty traces, or as many as lately filled a transaction, and projects their runs. Raises Busy where the database
+        is; then nothing stays taken."""
+        return self._project(retrying(lambda: self.leases.claim(limit or self._batch)))
 
     def drain(self) -> Done:
         """Rounds until nothing is due; for commands and tests."""
@@ -110,6 +116,7 @@ class Projector:
     def _project_owner(self, owner_id: int, marks: list[Mark], done: Done) -> None:
         try:
             plans = self._plan(owner_id, marks, done)
+            self._fit(plans)
             self._write(plans, done)
         except LeaseLost:
             log.warning("a lease was lost", extra={"owner": owner_id, "traces": len(marks)})
@@ -132,6 +139,12 @@ class Projector:
             )
             for mark in marks:
                 self._project_owner(owner_id, [mark], done)
+
+    def _fit(self, plans: list[tuple[Plan, Mark, int]]) -> None:
+        """Large runs are taken fewer at a time: all that is read of a batch is in memory at once."""
+        if size := sum(max(len(plan), plan.read) for plan, _, _ in plans):
+            fitting = ROWS_A_TRANSACTION * len(plans) // size
+            self._batch = min(max(fitting, SMALLEST_BATCH), BATCH)
 
     def _plan(self, owner_id: int, marks: list[Mark], done: Done) -> list[tuple[Plan, Mark, int]]:
         now = clock.now_us()
@@ -176,6 +189,8 @@ class Projector:
                     plan = plan_run(raw, owner_id, run, task_id, [*old, task_id], spans, owned, shared)
                 if run and plan.says_something_new():
                     plan.doc = index.doc_of(mark, run)
+                plan.read = len(nodes)
+                take_apart(nodes)
                 plans.append((plan, group.mark, clock.now_us() - started))
         return plans
 
@@ -236,7 +251,8 @@ class Projector:
 
     def _store(self, items: list[tuple[Plan, Mark, int]]) -> None:
         now = clock.now_us()
-        plans = [plan for plan, _, _ in items]
+        # Most indexes begin with the id of the run: neighbours are written one after the other.
+        plans = sorted((plan for plan, _, _ in items), key=_task_id)
         with transaction(self.engine) as raw:
             self.leases.hold(raw, [mark for _, mark, _ in items])
             apply_lists(raw, plans, database_text(now))
@@ -260,6 +276,9 @@ class Projector:
         with transaction(self.engine) as raw:
             self.leases.hold(raw, [mark])
             apply_lists(raw, [part], database_text(clock.now_us()))
+
+
+_task_id = attrgetter("task_id")
 
 
 def _span_changes(nodes: list[Any], task_id: str, run: Run | None, owner_id: int) -> list[tuple[Any, ...]]:

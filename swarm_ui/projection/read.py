@@ -22,15 +22,14 @@ class Facts:
     """The nodes of some runs by trace, and their contents."""
 
     def __init__(self, raw: Raw, owner_id: int) -> None:
-        self.raw = raw
-        self.owner_id = owner_id
+        def blocks(block_ids: list[int]) -> dict[int, bytes]:
+            statement = "SELECT id,body FROM payload_blocks WHERE userId=? AND id IN {}"
+            return dict(raw.rows_in(statement, (owner_id,), block_ids))
+
         self.by_trace: dict[str, list[Node]] = {}
         self._open: dict[int, dict[str, Any]] = {}
-        self._reader = payload.Reader(self._blocks)
-
-    def _blocks(self, block_ids: list[int]) -> dict[int, bytes]:
-        statement = "SELECT id,body FROM payload_blocks WHERE userId=? AND id IN {}"
-        return dict(self.raw.rows_in(statement, (self.owner_id,), block_ids))
+        # No method of this object: all that was read would stay until a search for cycles.
+        self._reader = payload.Reader(blocks)
 
     def expect_contents(self) -> None:
         """Fetch in one go what `content` will most likely be asked for."""

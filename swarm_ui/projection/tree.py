@@ -132,6 +132,13 @@ def plant(nodes: list[Node]) -> list[Node]:
     return ordered
 
 
+def take_apart(nodes: list[Node]) -> None:
+    """Unlinks nodes that are done with, so that they are freed at once instead of by a search for cycles."""
+    for node in nodes:
+        node.parent = node.invocation = node.inner = None
+        node.children = []
+
+
 def _downwards(tops: list[Node]) -> list[Node]:
     ordered = []
     waiting = tops[::-1]
