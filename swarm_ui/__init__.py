@@ -14,6 +14,7 @@ from swarm_ui import (
     assets,
     compression,
     config,
+    cookies,
     errors,
     formatting,
     jsontext,
@@ -34,6 +35,7 @@ def create_app(settings: config.Settings | None = None) -> Flask:
     settings = settings or config.load(os.environ)
     app = Flask(__name__, template_folder=str(ROOT / "templates"), static_folder=None)
     _configure(app, settings)
+    app.session_interface = cookies.Sessions()
 
     db.init_app(app)
     migrate.init_app(app, db, directory=str(ROOT / "migrations"))

@@ -67,6 +67,14 @@ def database_text(microseconds: int) -> str:
     return f"{_second(microseconds // 1_000_000)}.{microseconds % 1_000_000:06d}"
 
 
+def moment_of(stored: Any) -> Any:
+    """A time as raw SQL reads it, aware."""
+    if stored is None:
+        return None
+    moment = stored if isinstance(stored, datetime) else datetime.fromisoformat(stored)
+    return moment.replace(tzinfo=UTC)
+
+
 @lru_cache(maxsize=4096)
 def _second(seconds: int) -> str:
     return (_EPOCH + timedelta(seconds=seconds)).isoformat(" ", "seconds")

@@ -6,15 +6,16 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Select, Update, and_, bindparam, or_, select, update
-from sqlalchemy.orm import aliased
+from sqlalchemy import Select, Update, or_, select, update
 
 from swarm_ui import clock, ids
 from swarm_ui.access import KEY_ROLE, KeyHolder, key_finder
 from swarm_ui.accounts import last_use, throttle
-from swarm_ui.accounts.models import ApiKey, Membership, User
+from swarm_ui.accounts.models import ApiKey
 from swarm_ui.extensions import db
-from swarm_ui.space.models import SpaceWork
+from swarm_ui.jsontext import loads
+from swarm_ui.orm import moment_of
+from swarm_ui.rawsql import reading, retrying
 
 SCOPES = {
     "ingest": "send traces, logs, metrics and tasks",
@@ -54,33 +55,14 @@ def revoke(key: ApiKey) -> None:
     key.revoked_at = key.revoked_at or clock.now()
 
 
-Owner, Creator = aliased(User), aliased(User)
-# A key does what whoever made it may do: it ends with their place in the space.
-_MAY_STILL = or_(ApiKey.creator_id == ApiKey.user_id, Membership.role == KEY_ROLE, Creator.role == "admin")
+# A key does what whoever made it may do: it ends with their place in the space. `userId` is what is found.
 _KEY = (
-    select(
-        ApiKey.id,
-        ApiKey.user_id,
-        ApiKey.creator_id,
-        ApiKey.name,
-        ApiKey.scopes,
-        ApiKey.expires_at,
-        ApiKey.last_used_at,
-        SpaceWork.kind,
-    )
-    .join(Owner, Owner.id == ApiKey.user_id)
-    .join(Creator, Creator.id == ApiKey.creator_id)
-    .outerjoin(
-        Membership, and_(Membership.owner_id == ApiKey.user_id, Membership.member_id == ApiKey.creator_id)
-    )
-    .outerjoin(SpaceWork, and_(SpaceWork.owner_id == ApiKey.user_id, SpaceWork.finished_at.is_(None)))
-    .where(
-        ApiKey.hash == bindparam("hash"),
-        ApiKey.revoked_at.is_(None),
-        Owner.disabled_at.is_(None),
-        Creator.disabled_at.is_(None),
-        _MAY_STILL,
-    )
+    "SELECT api_keys.id,api_keys.userId,api_keys.creatorId,api_keys.name,api_keys.scopes,api_keys.expiresAt,api_keys.lastUsedAt,space_works.kind "
+    "FROM api_keys JOIN users AS owner ON owner.id=api_keys.userId JOIN users AS creator ON creator.id=api_keys.creatorId "
+    "LEFT JOIN memberships ON memberships.ownerId=api_keys.userId AND memberships.memberId=api_keys.creatorId "
+    "LEFT JOIN space_works ON space_works.ownerId=api_keys.userId AND space_works.finishedAt IS NULL "
+    "WHERE api_keys.hash=? AND api_keys.revokedAt IS NULL AND owner.disabledAt IS NULL AND creator.disabledAt IS NULL "
+    f"AND (api_keys.creatorId=api_keys.userId OR memberships.role='{KEY_ROLE}' OR creator.role='admin') LIMIT 1"
 )
 
 
@@ -90,20 +72,25 @@ def find(presented: str) -> KeyHolder | None:
 
     On a connection of its own: the request's session stays untouched, free to begin as a writer.
     """
-    with db.engine.connect() as connection:
-        row = connection.execute(_KEY, {"hash": _hash(presented)}).first()
-    if row is None:
+    rows = retrying(lambda: _rows(_hash(presented)))
+    if not rows:
         # Only here: a key that is known costs nothing more, whatever others do from the same address.
         throttle.check("key")
         throttle.failed("key")
         return None
-    key_id, owner_id, creator_id, name, scopes, expires_at, last_used_at, work = row
+    key_id, owner_id, creator_id, name, scopes, expires_at, last_used_at, work = rows[0]
+    expires_at, last_used_at = moment_of(expires_at), moment_of(last_used_at)
     now = clock.now()
     if expires_at and expires_at <= now:
         return None
     if last_used_at is None or last_used_at <= now - _NOTED_EVERY:
         last_use.note_afterwards(*use_of(key_id, owner_id, now))
-    return KeyHolder(key_id, owner_id, frozenset(scopes), creator_id, name, work)
+    return KeyHolder(key_id, owner_id, frozenset(loads(scopes)), creator_id, name, work)
+
+
+def _rows(digest: str) -> list[tuple[Any, ...]]:
+    with reading(db.engine) as raw:
+        return raw.rows(_KEY, (digest,))
 
 
 def use_of(key_id: str, owner_id: int, now: datetime) -> tuple[Select[Any], Update]:

@@ -6,45 +6,29 @@ from typing import Any, Literal
 
 from flask import session
 from flask_login import login_user
-from sqlalchemy import and_, bindparam, case, select
+from sqlalchemy import case, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import aliased
 
 from swarm_ui import clock
 from swarm_ui.accounts import sessions
-from swarm_ui.accounts.models import BrowserSession, Membership, User
+from swarm_ui.accounts.models import User
 from swarm_ui.audit import Actor, record
 from swarm_ui.extensions import db, login_manager
-from swarm_ui.space.models import SpaceWork
+from swarm_ui.jsontext import loads
+from swarm_ui.orm import moment_of
+from swarm_ui.rawsql import reading, retrying
 
 # Sessions are not tied to an address or a browser's version: laptops travel, browsers update.
 login_manager.session_protection = None
 
-Owner = aliased(User)
+# `userId`: whose space is shown is what is found.
 _PERSON = (
-    select(
-        BrowserSession.hash,
-        BrowserSession.id,
-        BrowserSession.seen_at,
-        BrowserSession.created_at,
-        BrowserSession.fresh.is_not(None),
-        User.id,
-        User.name,
-        User.email,
-        User.role,
-        User.preferences,
-        Owner.id,
-        Owner.name,
-        Owner.email,
-        Membership.role,
-        SpaceWork.kind,
-    )
-    .select_from(BrowserSession)
-    .join(User, User.id == BrowserSession.member_id)
-    .join(Owner, Owner.id == BrowserSession.owner_id)
-    .outerjoin(Membership, and_(Membership.owner_id == Owner.id, Membership.member_id == User.id))
-    .outerjoin(SpaceWork, and_(SpaceWork.owner_id == Owner.id, SpaceWork.finished_at.is_(None)))
-    .where(BrowserSession.hash == bindparam("hash"), User.disabled_at.is_(None))
+    "SELECT browser_sessions.hash,browser_sessions.id,browser_sessions.seenAt,browser_sessions.createdAt,browser_sessions.fresh IS NOT NULL,"
+    "person.id,person.name,person.email,person.role,person.preferences,owner.id,owner.name,owner.email,memberships.role,space_works.kind "
+    "FROM browser_sessions JOIN users AS person ON person.id=browser_sessions.memberId JOIN users AS owner ON owner.id=browser_sessions.ownerId "
+    "LEFT JOIN memberships ON memberships.ownerId=owner.id AND memberships.memberId=person.id "
+    "LEFT JOIN space_works ON space_works.ownerId=owner.id AND space_works.finishedAt IS NULL "
+    "WHERE browser_sessions.hash=? AND person.disabledAt IS NULL LIMIT 1"
 )
 
 
@@ -85,13 +69,14 @@ class Person:
 @login_manager.user_loader
 def load(token: str) -> Person | None:
     """Whoever holds this session; None when it is over. Somebody who may not be in the space that it shows any more is in their own."""
-    row = db.session.execute(_PERSON, {"hash": sessions.hash_of(token)}).first()
-    if row is None:
+    rows = retrying(lambda: _rows(sessions.hash_of(token)))
+    if not rows:
         return None
     (
         hash_, session_id, seen_at, created_at, has_fresh, person_id, name, email, role, preferences, owner_id, owner_name, owner_email,
         member_as, space_work,
-    ) = row  # fmt: skip
+    ) = rows[0]  # fmt: skip
+    seen_at, created_at = moment_of(seen_at), moment_of(created_at)
     now = clock.now()
     if not sessions.goes_on(seen_at, created_at, now):
         return None
@@ -103,8 +88,13 @@ def load(token: str) -> Person | None:
         sessions.fall_back(hash_, person_id)
     return Person(
         person_id, called(name, email), email, role, owner_id, space, space_role, token, session_id,
-        preferences or {}, bool(has_fresh), lost, None if lost else space_work,
+        loads(preferences) if preferences else {}, bool(has_fresh), lost, None if lost else space_work,
     )  # fmt: skip
+
+
+def _rows(digest: str) -> list[tuple[Any, ...]]:
+    with reading(db.engine) as raw:
+        return raw.rows(_PERSON, (digest,))
 
 
 def called(name: str | None, email: str | None) -> str:

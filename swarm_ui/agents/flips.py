@@ -3,13 +3,13 @@
 Raw statements; each names the owner. The caller's transaction.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from swarm_ui import clock, ids
 from swarm_ui.agents.health import Condition
 from swarm_ui.jsontext import clean_text
-from swarm_ui.orm import database_text
+from swarm_ui.orm import database_text, moment_of
 from swarm_ui.rawsql import Raw
 
 # So many flips within this time are flapping; it is over when none came for so long.
@@ -43,14 +43,6 @@ def note(
         [(ids.new(clock.now_us()), agent_id, before, condition.word, reason, when, when, 1, owner_id)],
     )
     return at
-
-
-def moment_of(stored: Any) -> Any:
-    """A time as raw SQL reads it, aware."""
-    if stored is None:
-        return None
-    moment = stored if isinstance(stored, datetime) else datetime.fromisoformat(stored)
-    return moment.replace(tzinfo=UTC)
 
 
 def time_text(stored: Any) -> str:

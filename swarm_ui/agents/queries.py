@@ -14,6 +14,7 @@ from swarm_ui.agents.models import CONDITIONS, Agent, StatusFlip
 from swarm_ui.aggregates import count_of, day_of, latest_of, total
 from swarm_ui.extensions import db
 from swarm_ui.jsontext import dumps
+from swarm_ui.live import while_unchanged
 from swarm_ui.metrics.sums import Work, work_by
 from swarm_ui.tasks.models import Message, Task, TaskAgent
 
@@ -91,6 +92,10 @@ class Choices:
 
 
 def choices() -> Choices:
+    return while_unchanged("choices of agents", _choices)
+
+
+def _choices() -> Choices:
     gone = case((Agent.deleted_at.is_not(None), 1), else_=0).label("gone")
     columns = (Agent.service_name, Agent.llm_model, gone)
     statement = select(*columns, func.count()).where(Agent.merged_into.is_(None))

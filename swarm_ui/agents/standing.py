@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 
 from swarm_ui import clock
 from swarm_ui.agents import flips, health
-from swarm_ui.agents.flips import moment_of, time_text
+from swarm_ui.agents.flips import time_text
 from swarm_ui.agents.models import Agent, set_by_people
 from swarm_ui.agents.score import BASELINE, WINDOW, Known, Score, score
 from swarm_ui.extensions import db
 from swarm_ui.jsontext import dumps, loads
-from swarm_ui.orm import database_text
+from swarm_ui.orm import database_text, moment_of
 from swarm_ui.rawsql import Raw
 
 DAY = timedelta(hours=24)

@@ -15,14 +15,13 @@ from sqlalchemy import Engine
 from swarm_ui import clock
 from swarm_ui.agents import health, standing
 from swarm_ui.agents.beats import KEPT
-from swarm_ui.agents.flips import moment_of
 from swarm_ui.audit import insert_event
 from swarm_ui.errors import Refused
 from swarm_ui.ingest.identity import agent_id_of, space_of
 from swarm_ui.jsontext import clean_text
-from swarm_ui.orm import database_text
+from swarm_ui.orm import database_text, moment_of
 from swarm_ui.projection.registry import register_agents
-from swarm_ui.rawsql import Raw, retrying, transaction
+from swarm_ui.rawsql import Raw, reading, retrying, transaction
 
 MOST_AT_ONCE = 200
 HOUR_US, MINUTE_US = 3_600_000_000, 60_000_000
@@ -221,7 +220,7 @@ def _bring_back(raw: Raw, owner_id: int, state: dict[str, Any]) -> None:
 
 def find(engine: Engine, owner_id: int, name: str, service: str | None) -> str | None:
     """The id of the agent that is called so, here or in traces. Raises Refused (409) where agents of several services are."""
-    with transaction(engine, writes=False) as raw:
+    with reading(engine) as raw:
         found = _named(raw, owner_id, "name", name, service) or _named(
             raw, owner_id, "tracedName", name, service
         )
@@ -229,16 +228,16 @@ def find(engine: Engine, owner_id: int, name: str, service: str | None) -> str |
             services = ", ".join(sorted(repr(row[1]) for row in found))
             said = f"Agents of several services are called so: add ?service= with one of {services}."
             raise Refused(409, f"service: {said}", fields={"service": said})
-        return follow(raw, owner_id, found[0][0]) if found else None
+        if not found:
+            return None
+        agent_id, _service, merged_into = found[0]
+        return follow(raw, owner_id, merged_into) if merged_into else agent_id
 
 
 def _named(raw: Raw, owner_id: int, column: str, name: str, service: str | None) -> list[Any]:
-    statement = (
-        f"SELECT id,serviceName FROM swarm_agents WHERE userId=? AND {column}=? AND mergedInto IS NULL"
-    )
-    if column == "name":
-        # One that is merged reports for the other.
-        statement = f"SELECT id,serviceName FROM swarm_agents WHERE userId=? AND {column}=?"
+    statement = f"SELECT id,serviceName,mergedInto FROM swarm_agents WHERE userId=? AND {column}=?"
+    if column != "name":  # one that is merged reports for the other
+        statement += " AND mergedInto IS NULL"
     if service is not None:
         return raw.rows(f"{statement} AND serviceName=?", (owner_id, name, service))
     return raw.rows(f"{statement} LIMIT 20", (owner_id, name))

@@ -61,12 +61,18 @@ def beside(here: Address) -> dict[str, Any]:
         "fields": task_search.FIELDS,
         "chosen": {key: value_in(here.text, key) for key in task_search.MENUS},
         "options": {
-            "status": [(status, said(status)) for status in STATUSES],
-            "workflow": [(written(name), name) for name in queries.options(Workflow)],
-            "agent": [(written(name), name) for name in queries.options(Agent)],
-            "age": task_search.AGES,
+            "status": tuple((status, said(status)) for status in STATUSES),
+            "workflow": _names(Workflow),
+            "agent": _names(Agent),
+            "age": tuple(task_search.AGES),
         },
         "views": views,
         "view": next((view for view in views if view.query == here.query), None),
         "plain": replace(here, text=""),
     }
+
+
+def _names(model: type[Agent] | type[Workflow]) -> tuple[tuple[str, str], ...]:
+    """Each as it is typed, and as it is called."""
+    found = f"menu of {model.__tablename__}"
+    return while_unchanged(found, lambda: tuple((written(name), name) for name in queries.options(model)))
