@@ -1,5 +1,7 @@
 """What a hostile client tries: foreign hosts, paths that climb, redirects that lead away, caches that keep."""
 
+from hashlib import sha256
+
 import pytest
 
 TRAVERSALS = [
@@ -86,3 +88,11 @@ def test_headers_are_on_every_answer(client, app):
     assert "frame-ancestors 'none'" in client.get("/settings").headers["Content-Security-Policy"]
     secure = client.get("/settings", base_url="https://localhost")
     assert "max-age" in secure.headers["Strict-Transport-Security"]
+
+
+def test_a_program_gets_no_cookie_and_caches_tell_strangers_apart_by_theirs(app, alice, make):
+    make.api_key(alice, hash=sha256(b"swk_cookie").hexdigest(), scopes=["read"])
+    answer = app.test_client().get("/api/v1/agents", headers={"x-api-key": "swk_cookie"})
+    assert answer.status_code == 200
+    assert "Set-Cookie" not in answer.headers
+    assert "Cookie" in app.test_client().get("/login").headers["Vary"]

@@ -138,6 +138,7 @@ def _store_of(raw: Raw, owner_id: int, beats: list[Beat], now: datetime) -> None
     stamp = database_text(clock.to_us(now))
     changed = clock.to_us(now) - _shown_at.get(owner_id, 0) >= SHOWN_EVERY_US
     hours: list[tuple[Any, ...]] = []
+    beaten: dict[bool, list[tuple[Any, ...]]] = {False: [], True: []}
     for agent_id, row in sorted(rows.items()):
         state = dict(zip(_STATE.split(","), row, strict=True))
         said = newest[agent_id].said
@@ -148,11 +149,15 @@ def _store_of(raw: Raw, owner_id: int, beats: list[Beat], now: datetime) -> None
             _bring_back(raw, owner_id, state)
         # The worker looks at it at once where this may change its condition.
         due = state["healthWord"] in _ENDED or state["nextChangeAt"] is None or facts.beat_at is None
-        raw.execute(
+        beaten[due].append(
+            (stamp, *said, *((stamp,) if due else ()), stamp, stamp, stamp, agent_id, owner_id)
+        )
+    for due, values in beaten.items():
+        raw.many(
             f"UPDATE swarm_agents SET beatAt=?,beatStatus=?,beatMessage=?,beatTask=?,kept=1,{'nextChangeAt=?,' if due else ''}"
             "watchedAt=COALESCE(watchedAt,?),lastHeartbeat=CASE WHEN lastHeartbeat>? THEN lastHeartbeat ELSE ? END "
             "WHERE id=? AND userId=?",
-            (stamp, *said, *((stamp,) if due else ()), stamp, stamp, stamp, agent_id, owner_id),
+            values,
         )
     _keep_hours(raw, hours)
     if changed and rows:

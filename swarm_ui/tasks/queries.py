@@ -40,7 +40,7 @@ from swarm_ui.workflows.models import Workflow
 # What no index knows ("%", "→") is looked for in the newest runs; the page says where it stopped.
 SEARCHED = 20_000
 # Of so many of the newest runs that hold the words of a phrase the texts are read.
-MOST_LITERAL = 500
+MOST_LITERAL = 400
 OPTIONS = 200
 # A run with more spans than this shows its first ones.
 MOST_SPANS = 20_000
