@@ -153,6 +153,16 @@ def reading(engine: Engine) -> Iterator[Raw]:
         pooled.close()
 
 
+def look_up(engine: Engine, statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """The rows of one statement, by `reading`. Raises Busy where the database is."""
+
+    def rows() -> list[tuple[Any, ...]]:
+        with reading(engine) as raw:
+            return raw.rows(statement, values)
+
+    return retrying(rows)
+
+
 def retrying(work: Callable[[], T], attempts: int = 6) -> T:
     """Runs a whole transaction again after a deadlock; a database that stays locked or is away becomes `Busy`."""
     for attempt in range(attempts):

@@ -15,7 +15,7 @@ from swarm_ui.accounts.models import ApiKey
 from swarm_ui.extensions import db
 from swarm_ui.jsontext import loads
 from swarm_ui.orm import moment_of
-from swarm_ui.rawsql import reading, retrying
+from swarm_ui.rawsql import look_up
 
 SCOPES = {
     "ingest": "send traces, logs, metrics and tasks",
@@ -72,7 +72,7 @@ def find(presented: str) -> KeyHolder | None:
 
     On a connection of its own: the request's session stays untouched, free to begin as a writer.
     """
-    rows = retrying(lambda: _rows(_hash(presented)))
+    rows = look_up(db.engine, _KEY, (_hash(presented),))
     if not rows:
         # Only here: a key that is known costs nothing more, whatever others do from the same address.
         throttle.check("key")
@@ -86,11 +86,6 @@ def find(presented: str) -> KeyHolder | None:
     if last_used_at is None or last_used_at <= now - _NOTED_EVERY:
         last_use.note_afterwards(*use_of(key_id, owner_id, now))
     return KeyHolder(key_id, owner_id, frozenset(loads(scopes)), creator_id, name, work)
-
-
-def _rows(digest: str) -> list[tuple[Any, ...]]:
-    with reading(db.engine) as raw:
-        return raw.rows(_KEY, (digest,))
 
 
 def use_of(key_id: str, owner_id: int, now: datetime) -> tuple[Select[Any], Update]:

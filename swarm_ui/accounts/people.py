@@ -16,7 +16,7 @@ from swarm_ui.audit import Actor, record
 from swarm_ui.extensions import db, login_manager
 from swarm_ui.jsontext import loads
 from swarm_ui.orm import moment_of
-from swarm_ui.rawsql import reading, retrying
+from swarm_ui.rawsql import look_up
 
 # Sessions are not tied to an address or a browser's version: laptops travel, browsers update.
 login_manager.session_protection = None
@@ -69,7 +69,7 @@ class Person:
 @login_manager.user_loader
 def load(token: str) -> Person | None:
     """Whoever holds this session; None when it is over. Somebody who may not be in the space that it shows any more is in their own."""
-    rows = retrying(lambda: _rows(sessions.hash_of(token)))
+    rows = look_up(db.engine, _PERSON, (sessions.hash_of(token),))
     if not rows:
         return None
     (
@@ -90,11 +90,6 @@ def load(token: str) -> Person | None:
         person_id, called(name, email), email, role, owner_id, space, space_role, token, session_id,
         loads(preferences) if preferences else {}, bool(has_fresh), lost, None if lost else space_work,
     )  # fmt: skip
-
-
-def _rows(digest: str) -> list[tuple[Any, ...]]:
-    with reading(db.engine) as raw:
-        return raw.rows(_PERSON, (digest,))
 
 
 def called(name: str | None, email: str | None) -> str:

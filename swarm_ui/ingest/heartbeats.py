@@ -147,6 +147,7 @@ def _store_of(raw: Raw, owner_id: int, beats: list[Beat], now: datetime) -> None
         changed = changed or said != (state["beatStatus"], state["beatMessage"], state["beatTask"])
         if state["deletedAt"] is not None:
             _bring_back(raw, owner_id, state)
+            changed = True
         # The worker looks at it at once where this may change its condition.
         due = state["healthWord"] in _ENDED or state["nextChangeAt"] is None or facts.beat_at is None
         beaten[due].append(
@@ -162,7 +163,12 @@ def _store_of(raw: Raw, owner_id: int, beats: list[Beat], now: datetime) -> None
     _keep_hours(raw, hours)
     if changed and rows:
         _shown_at[owner_id] = clock.to_us(now)
-        raw.upsert("space_versions", "ownerId,version", "ownerId", "version=version+1", [(owner_id, 1)])
+        _say_changed(raw, owner_id)
+
+
+def _say_changed(raw: Raw, owner_id: int) -> None:
+    """Pages that are open ask for it."""
+    raw.upsert("space_versions", "ownerId,version", "ownerId", "version=version+1", [(owner_id, 1)])
 
 
 def _facts(state: dict[str, Any]) -> health.Facts:
@@ -268,6 +274,7 @@ def register(engine: Engine, owner_id: int, name: str, service: str) -> str:
             agent_id = agent_id_of(space_of(raw, owner_id), service, name)
             agent = {"name": name, "serviceName": service, "origin": "discovered"}
             register_agents(raw, owner_id, {agent_id: agent}, {}, now)
+            _say_changed(raw, owner_id)
             return agent_id
 
     return retrying(write)

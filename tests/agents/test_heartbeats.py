@@ -74,6 +74,12 @@ def test_an_unknown_agent_is_registered_at_first_contact(sender, found, alice):
     assert agent.beat_at == agent.last_heartbeat == clock.now()
 
 
+def test_the_list_counts_a_new_agent_at_once(sender, client):
+    for number, words in enumerate(("1 agent", "2 agents", "3 agents")):
+        assert ping(sender, f"nightly-{number}").status_code == 200
+        assert f"<h2>{words}</h2>" in client.get("/agents").get_data(as_text=True)
+
+
 def test_it_is_the_agent_that_traces_of_its_name_lead_to(sender, found, world_of):
     world_of("nightly")
     ping(sender)
