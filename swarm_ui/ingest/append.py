@@ -5,7 +5,7 @@ Returning means committed. Order, repetition and splitting of the same spans lea
 one that ends later stays, then the one with the larger hash.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from threading import Lock
@@ -52,7 +52,7 @@ class Appended:
 def append_spans(
     engine: Engine,
     owner_id: int,
-    records: list[SpanRecord],
+    records: Iterable[SpanRecord],
     arrived_at: int | None = None,
     due_at: int | None = None,
     space: int | None = None,
@@ -88,7 +88,7 @@ class _Prepared:
     resources: dict[str, dict[str, Any]]
 
 
-def _prepare(owner_id: int, space: int, records: list[SpanRecord], arrived_at: int) -> _Prepared:
+def _prepare(owner_id: int, space: int, records: Iterable[SpanRecord], arrived_at: int) -> _Prepared:
     resources: dict[str, dict[str, Any]] = {}
     rows: dict[str, tuple[Any, ...]] = {}
     links: set[tuple[int, str, str]] = set()
@@ -156,8 +156,8 @@ def _store_spans(engine: Engine, owner_id: int, prepared: _Prepared, due_at: int
             newer = newer + fresh
         if newer:
             raw.many(_REPLACE_SPAN, [_replacement(row) for row in newer])
-        blocks = {row[_PAYLOAD][:9] for row in (*fresh, *newer)}
-        wanted = sorted({block for head in blocks if (block := payload.block_of(head)) is not None})
+        heads = {row[_PAYLOAD][:9] for row in (*fresh, *newer)}
+        wanted = sorted({block for head in heads if (block := payload.block_of(head)) is not None})
         raw.insert("payload_blocks", "id,userId,body", [bodies[block] for block in wanted])
         raw.insert("trace_links", "userId,traceId,linkedTraceId", links, ignore=True)
         _keep_resources(raw, owner_id, prepared.resources)
@@ -240,7 +240,7 @@ def _keep_resources(raw: Raw, owner_id: int, resources: dict[str, dict[str, Any]
 def append_logs(
     engine: Engine,
     owner_id: int,
-    entries: list[LogEntry],
+    entries: Iterable[LogEntry],
     arrived_at: int | None = None,
     due_at: int | None = None,
     space: int | None = None,
@@ -251,26 +251,27 @@ def append_logs(
     space = _space_of(engine, owner_id) if space is None else space
     rows: dict[tuple[str, str], tuple[Any, ...]] = {}
     loose: dict[str, tuple[Any, ...]] = {}
-    for entry in entries:
-        document = dump_bytes(
-            {"attributes": entry.attributes, "body": entry.body, "severity_text": entry.severity_text}
-        )
-        service = clean_text(str(entry.resource.get("service.name") or ""), 255)
-        digest = blake2b(document, digest_size=16)
-        digest.update(
-            f"{entry.span_id}\x1f{entry.at}\x1f{entry.severity}\x1f{entry.event_name}\x1f{service}".encode(
-                "utf-8", "replace"
+    with one_at_a_time:
+        for entry in entries:
+            document = dump_bytes(
+                {"attributes": entry.attributes, "body": entry.body, "severity_text": entry.severity_text}
             )
-        )
-        found = digest.hexdigest()
-        packed = pack_large(owner_id, document)
-        scope = clean_text("@".join(entry.scope), 255) if any(entry.scope) else None
-        rows[entry.trace_id, found] = (
-            owner_id, entry.trace_id, entry.span_id, found, entry.at or arrived_at, entry.severity,
-            clean_text(entry.event_name, 255) or None, service, scope, packed, arrived_at,
-        )  # fmt: skip
-        if not entry.trace_id:
-            loose[found] = loose_log(owner_id, space, found, entry, entry.at or arrived_at, arrived_at)
+            service = clean_text(str(entry.resource.get("service.name") or ""), 255)
+            digest = blake2b(document, digest_size=16)
+            digest.update(
+                f"{entry.span_id}\x1f{entry.at}\x1f{entry.severity}\x1f{entry.event_name}\x1f{service}".encode(
+                    "utf-8", "replace"
+                )
+            )
+            found = digest.hexdigest()
+            packed = pack_large(owner_id, document)
+            scope = clean_text("@".join(entry.scope), 255) if any(entry.scope) else None
+            rows[entry.trace_id, found] = (
+                owner_id, entry.trace_id, entry.span_id, found, entry.at or arrived_at, entry.severity,
+                clean_text(entry.event_name, 255) or None, service, scope, packed, arrived_at,
+            )  # fmt: skip
+            if not entry.trace_id:
+                loose[found] = loose_log(owner_id, space, found, entry, entry.at or arrived_at, arrived_at)
     if not rows:
         return Appended()
     ordered = [rows[key] for key in sorted(rows)]
@@ -363,17 +364,18 @@ def append_sent(
 def append_points(
     engine: Engine,
     owner_id: int,
-    points: list[Point],
+    points: Iterable[Point],
     arrived_at: int | None = None,
     space: int | None = None,
 ) -> Appended:
     """Commits the newest point of each series. They are shown as what the client reports, and added to nothing; no id hangs on `space`."""
     arrived_at = clock.now_us() if arrived_at is None else arrived_at
     newest: dict[str, Point] = {}
-    for point in points:
-        series = _series(point)
-        if series not in newest or newest[series].at <= point.at:
-            newest[series] = point
+    with one_at_a_time:
+        for point in points:
+            series = _series(point)
+            if series not in newest or newest[series].at <= point.at:
+                newest[series] = point
     if not newest:
         return Appended()
     return retrying(lambda: _store_points(engine, owner_id, newest, arrived_at))

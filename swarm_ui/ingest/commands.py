@@ -97,7 +97,8 @@ class _Loading:
     def add(self, signal: str, records: list[Any]) -> None:
         self.counted[signal] += len(records)
         gate = look(self.engine, self.owner_id)
-        records, unwanted = take_out(records, gate.off)
+        wanted, unwanted = take_out(records, gate.off)
+        records = list(wanted)
         self.unwanted.update(unwanted)
         for start in range(0, len(records), RECORDS_AT_ONCE):
             appended = APPEND[signal](

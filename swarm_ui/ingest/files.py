@@ -45,8 +45,8 @@ class File:
                 stream = cast(BinaryIO, io.BufferedReader(gzip.GzipFile(fileobj=file)) if packed else file)
                 used = 0
                 for signal, batch in self._pieces(stream):
-                    self._refused.update((signal, reason) for reason in batch.refused)
                     yield signal, batch
+                    self._refused.update((signal, reason) for reason in batch.refused)
                     used, before = file.tell(), used
                     self._advance(used - before)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:

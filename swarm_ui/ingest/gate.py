@@ -3,6 +3,7 @@
 Asked once a request, after its body has arrived: a change holds from the next request on, in every process.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from sqlalchemy import Engine
 from swarm_ui.access import refuse_work
 from swarm_ui.ingest.facts import framework_of
 from swarm_ui.ingest.values import named
-from swarm_ui.rawsql import transaction
+from swarm_ui.rawsql import look_up
 
 _STATE = (
     "SELECT NULL,NULL,COALESCE(spaceKey,id) FROM users WHERE id=? "
@@ -30,20 +31,21 @@ class Gate:
 
 def look(engine: Engine, owner_id: int) -> Gate:
     """Raises Refused where the space takes no data at all."""
-    with transaction(engine, writes=False) as raw:
-        found = raw.rows(_STATE, (owner_id, owner_id, owner_id))
+    found = look_up(engine, _STATE, (owner_id, owner_id, owner_id))
     for _framework, kind, _space in found:
         refuse_work(kind)
     space = next((space for _framework, _kind, space in found if space is not None), owner_id)
     return Gate(space, frozenset(framework for framework, _kind, _space in found if framework is not None))
 
 
-def take_out(records: list[Any], off: frozenset[str]) -> tuple[list[Any], list[str]]:
-    """(records that may come in, why each of the others may not)."""
-    if not off:
-        return records, []
+def take_out(records: Iterable[Any], off: frozenset[str]) -> tuple[Iterable[Any], list[str]]:
+    """(records that may come in, why each of the others may not: known when all were gone through)."""
+    refused: list[str] = []
+    return (_wanted(records, off, refused) if off else records), refused
+
+
+def _wanted(records: Iterable[Any], off: frozenset[str], refused: list[str]) -> Iterator[Any]:
     frameworks: dict[str, str] = {}
-    kept, refused = [], []
     for record in records:
         scope = record.scope[0]
         framework = frameworks.get(scope)
@@ -52,5 +54,4 @@ def take_out(records: list[Any], off: frozenset[str]) -> tuple[list[Any], list[s
         if framework in off:
             refused.append(f"the integration '{framework}' is switched off in this space (Settings, Integrations)")
         else:
-            kept.append(record)
-    return kept, refused
+            yield record

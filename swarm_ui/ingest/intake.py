@@ -2,13 +2,17 @@
 
 import threading
 import time
-import zlib
 from contextlib import suppress
 from typing import Any
 
 from flask import current_app, request
 from sqlalchemy import text
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
+
+try:
+    from isal import isal_zlib as zlib  # in less than half the time
+except ImportError:  # on processors that it is not made for
+    import zlib
 
 from swarm_ui import clock
 from swarm_ui.errors import Refused

@@ -4,6 +4,7 @@ One bad span is refused alone (`Batch.refused`); a body that cannot be read rais
 github.com/open-telemetry/opentelemetry-proto, docs/specification.md.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
@@ -11,7 +12,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from swarm_ui.ingest import otlp_json, otlp_protobuf
-from swarm_ui.ingest.records import MISTAKES, Batch, LogEntry, Point, SpanRecord, Unreadable
+from swarm_ui.ingest.records import MISTAKES, Batch, Item, LogEntry, Point, SpanRecord, Unreadable, reason_of
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
 __all__ = [
@@ -29,70 +30,44 @@ __all__ = [
 
 
 def read_traces(body: bytes, encoding: str) -> Batch:
-    batch = Batch()
     if encoding == JSON:
-        for resource, scope, span in otlp_json.items(
-            body, "resourceSpans", "scopeSpans", "spans", "instrumentationLibrarySpans"
-        ):
-            _take(batch, otlp_json.span_of, span, resource, scope)
-        return batch
-    for group in otlp_protobuf.parse(ExportTraceServiceRequest, body).resource_spans:
-        resource = otlp_protobuf.attributes_of(group.resource.attributes)
-        for scoped in group.scope_spans:
-            scope = (scoped.scope.name, scoped.scope.version)
-            for span in scoped.spans:
-                _take(batch, otlp_protobuf.span_of, span, resource, scope)
-    return batch
+        names = ("resourceSpans", "scopeSpans", "spans", "instrumentationLibrarySpans")
+        return Batch(otlp_json.span_of, list(otlp_json.items(body, *names)))
+    message = otlp_protobuf.parse(ExportTraceServiceRequest, body)
+    return Batch(otlp_protobuf.span_of, _items(message.resource_spans, "scope_spans", "spans"))
 
 
 def read_logs(body: bytes, encoding: str) -> Batch:
-    batch = Batch()
     if encoding == JSON:
-        for resource, scope, entry in otlp_json.items(body, "resourceLogs", "scopeLogs", "logRecords"):
-            _take(batch, otlp_json.log_of, entry, resource, scope)
-        return batch
-    for group in otlp_protobuf.parse(ExportLogsServiceRequest, body).resource_logs:
-        resource = otlp_protobuf.attributes_of(group.resource.attributes)
-        for scoped in group.scope_logs:
-            scope = (scoped.scope.name, scoped.scope.version)
-            for entry in scoped.log_records:
-                _take(batch, otlp_protobuf.log_of, entry, resource, scope)
-    return batch
+        return Batch(otlp_json.log_of, list(otlp_json.items(body, "resourceLogs", "scopeLogs", "logRecords")))
+    message = otlp_protobuf.parse(ExportLogsServiceRequest, body)
+    return Batch(otlp_protobuf.log_of, _items(message.resource_logs, "scope_logs", "log_records"))
 
 
 def read_metrics(body: bytes, encoding: str) -> Batch:
-    batch = Batch()
+    kind: Any
     if encoding == JSON:
-        for resource, scope, metric in otlp_json.items(body, "resourceMetrics", "scopeMetrics", "metrics"):
-            for found in _points(batch, otlp_json.data_points, metric):
-                _take(batch, otlp_json.point_of, found, resource, scope)
-        return batch
-    for group in otlp_protobuf.parse(ExportMetricsServiceRequest, body).resource_metrics:
+        kind = otlp_json
+        found = otlp_json.items(body, "resourceMetrics", "scopeMetrics", "metrics")
+    else:
+        kind = otlp_protobuf
+        message = otlp_protobuf.parse(ExportMetricsServiceRequest, body)
+        found = _items(message.resource_metrics, "scope_metrics", "metrics")
+    points: list[Item] = []
+    refused = []
+    for resource, scope, metric in found:
+        try:
+            points += [(resource, scope, point) for point in kind.data_points(metric)]
+        except MISTAKES as error:
+            refused.append(reason_of(error))
+    return Batch(kind.point_of, points, refused)
+
+
+def _items(groups: Any, scoped_name: str, items_name: str) -> Iterator[Item]:
+    """Those of a protobuf message."""
+    for group in groups:
         resource = otlp_protobuf.attributes_of(group.resource.attributes)
-        for scoped in group.scope_metrics:
+        for scoped in getattr(group, scoped_name):
             scope = (scoped.scope.name, scoped.scope.version)
-            for metric in scoped.metrics:
-                for found in _points(batch, otlp_protobuf.data_points, metric):
-                    _take(batch, otlp_protobuf.point_of, found, resource, scope)
-    return batch
-
-
-def _take(batch: Batch, read: Any, item: Any, resource: dict[str, Any], scope: tuple[str, str]) -> None:
-    """One that cannot be read is refused alone."""
-    try:
-        batch.records.append(read(item, resource, scope))
-    except MISTAKES as error:
-        batch.refused.append(_reason(error))
-
-
-def _points(batch: Batch, read: Any, metric: Any) -> list[Any]:
-    try:
-        return list(read(metric))
-    except MISTAKES as error:
-        batch.refused.append(_reason(error))
-        return []
-
-
-def _reason(error: Exception) -> str:
-    """Python's own words for a wrong type say nothing to a sender."""
-    return str(error)[:200] if isinstance(error, ValueError) else "a field has a value of the wrong type"
+            for item in getattr(scoped, items_name):
+                yield resource, scope, item

@@ -1,6 +1,7 @@
 """What an OTLP body holds, as plain records, and the checks that both encodings share."""
 
 import math
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 # 2200-01-01: what lies beyond is no time but a broken clock or unit.
@@ -111,14 +112,46 @@ class Point:
     scope: tuple[str, str]
 
 
+# The attributes of its resource, its scope (name, version), and the item itself.
+Item = tuple[dict[str, Any], tuple[str, str], Any]
+
+
 class Batch:
-    """The records of a body, and why some were refused."""
+    """The records of a body. Going through them reads one after the other, so that each is out of the way before the next comes; that can be
+    done once, or `records` be asked for. Then `refused` says why some are not among them, and `number` how many are.
+    """
 
-    __slots__ = ("records", "refused")
+    __slots__ = ("_items", "_read", "_records", "number", "refused")
 
-    def __init__(self) -> None:
-        self.records: list[Any] = []
-        self.refused: list[str] = []
+    def __init__(self, read: Callable[..., Any], items: Iterable[Item], refused: Iterable[str] = ()) -> None:
+        self._read = read
+        self._items = items
+        self._records: list[Any] | None = None
+        self.refused = list(refused)
+        self.number = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        read = self._read
+        for resource, scope, item in self._items:
+            try:
+                record = read(item, resource, scope)
+            except MISTAKES as error:
+                # One that cannot be read is refused alone.
+                self.refused.append(reason_of(error))
+                continue
+            self.number += 1
+            yield record
+
+    @property
+    def records(self) -> list[Any]:
+        if self._records is None:
+            self._records = list(self)
+        return self._records
+
+
+def reason_of(error: Exception) -> str:
+    """Python's own words for a wrong type say nothing to a sender."""
+    return str(error)[:200] if isinstance(error, ValueError) else "a field has a value of the wrong type"
 
 
 def checked_ids(trace_id: str, span_id: str) -> tuple[str, str]:

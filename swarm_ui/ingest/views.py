@@ -70,15 +70,15 @@ def _export(
         raise Refused(400, f"This is no OTLP {signal} request: {error}.") from error
     try:
         gate = look(db.engine, g.owner_id)
-        records, unwanted = take_out(batch.records, gate.off)
-        appended = append(db.engine, g.owner_id, records, space=gate.space)
+        wanted, unwanted = take_out(batch, gate.off)
+        appended = append(db.engine, g.owner_id, wanted, space=gate.space)
     except (Busy, StorageError) as error:
         log.warning("not stored", extra={"signal": signal, "reason": str(error)[:200]})
         raise Refused(503, "The data could not be stored now. Send it again.", retry_after=2) from error
     if appended.traces:
         doorbell.ring(current_app.config["SETTINGS"].data_dir)
     if signal == "traces":
-        telemetry.count_spans(len(records))
+        telemetry.count_spans(batch.number - len(unwanted))
     if batch.refused:
         telemetry.count_rejected(signal, "invalid", len(batch.refused))
     if unwanted:

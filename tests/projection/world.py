@@ -54,8 +54,9 @@ class World:
             "logs": (otlp.read_logs, append_logs),
         }[signal]
         batch = read(body, encoding)
+        found = append(self.engine, self.owner_id, batch).new
         assert batch.refused == []
-        return append(self.engine, self.owner_id, batch.records).new
+        return found
 
     def projector(self, name: str = "test") -> Projector:
         return Projector(self.engine, name, timeout_us=TIMEOUT_US)
