@@ -5,6 +5,8 @@ import statistics
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
+from typing import NamedTuple
 
 from bench.floor import floor
 from bench.server import Server
@@ -169,14 +171,10 @@ def main(spans: int = 100_000, database: str | None = None) -> None:
         )
         if not database:
             print(f"disk: {(server.disk() - size) / sent:,.0f} bytes a span")
-        alone = sent / (took + behind)
-        load = Load(server, key, list(Traffic(3).bodies(requests)))
-        with Readers(server, cookie) as readers:
-            took = load.run()
-            behind = _settle(server)
-        beside = sent / (took + behind)
+        alone, beside = _beside(server, key, cookie, requests)
         print(
-            f"beside readers and searches: {beside / alone:.0%} of that rate, their p95 {percentile(readers.seconds, 0.95) * 1000:.0f} ms"
+            f"beside readers and searches: {beside.rate / alone.rate:.0%} of the rate alone, {beside.rate:,.0f} spans/s with the projection "
+            f"finished, their p95 {percentile(beside.seconds, 0.95) * 1000:.0f} ms"
         )
         paced = list(Traffic(4).bodies(requests // 2))
         with Visible(server, key) as visible:
@@ -185,6 +183,29 @@ def main(spans: int = 100_000, database: str | None = None) -> None:
             f"visible at 5,000 spans/s: p50 {statistics.median(visible.seconds):.2f} s, max {max(visible.seconds):.2f} s of {len(visible.seconds)}"
         )
         print(f"memory after it all: {server.pss():.0f} MB (proportional set size of all processes)")
+
+
+class Portions(NamedTuple):
+    """Spans a second until all of a portion was projected, over all portions, and how long the readers' pages took."""
+
+    rate: float
+    seconds: list[float]
+
+
+def _beside(
+    server: Server, key: str, cookie: str, requests: int, portions: int = 4
+) -> tuple[Portions, Portions]:
+    """The same load alone and beside readers, by turns."""
+    each = max(1, requests // portions)
+    took, waited = [0.0, 0.0], []
+    for number in range(portions):
+        for read in (False, True):
+            load = Load(server, key, list(Traffic(100 + 2 * number + read).bodies(each)))
+            with Readers(server, cookie) if read else nullcontext() as readers:
+                took[read] += load.run() + _settle(server)
+            waited += readers.seconds if readers else []
+    spans = portions * each * A_REQUEST
+    return Portions(spans / took[False], []), Portions(spans / took[True], waited)
 
 
 def _paced(server: Server, key: str, bodies: list[bytes], spans_a_second: int) -> None:

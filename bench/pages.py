@@ -2,36 +2,56 @@
 
 import gzip
 import json
+import statistics
 
 from bench.ingest import A_REQUEST, Load, _settle
 from bench.measuring import measure
 from bench.server import Server
 from bench.traffic import Traffic
 
+ROUNDS, REQUESTS = 5, 100
+LONG_RUNS = (200, 5_000)
+
+
+class Side:
+    """A server of its own with so many spans, one run in ten failed, so that every list fills a page."""
+
+    def __init__(self, server: Server, spans: int) -> None:
+        self.server, self.spans = server, 0
+        self.key, self.cookie = server.key(), server.cookie()
+        self.paths = {
+            f"task page ({length:,} spans)": long_run(server, self.key, length) for length in LONG_RUNS
+        }
+        while self.spans < spans:
+            portion = min(100, (spans - self.spans) // A_REQUEST + 1)
+            Load(server, self.key, list(Traffic(self.spans, fail=0.1).bodies(portion))).run()
+            self.spans += portion * A_REQUEST
+        _settle(server, 600)
+        self.paths = _paths(server, self.key) | self.paths
+
+    def measure(self, name: str) -> tuple[float, float]:
+        """(ms of CPU a request, requests a second)."""
+        requests = REQUESTS // 10 if "5,000" in name else REQUESTS
+        cpu, rate = measure(self.server, self.paths[name], {"Cookie": self.cookie}, requests)
+        return cpu * 1000, rate
+
 
 def main(small: int = 10_000, large: int = 200_000) -> None:
-    with Server() as server:
-        key, cookie = server.key(), server.cookie()
-        figures: dict[str, list[float]] = {}
-        long_runs = {f"task page ({spans:,} spans)": long_run(server, key, spans) for spans in (200, 5_000)}
-        loaded = 0
-        for spans in (small, large):
-            while loaded < spans:
-                portion = min(100, (spans - loaded) // A_REQUEST + 1)
-                Load(server, key, list(Traffic(loaded).bodies(portion))).run()
-                loaded += portion * A_REQUEST
-            _settle(server, 600)
-            print(f"\n{loaded:,} spans")
-            base, _ = measure(server, "/-/healthy", {}, 400)
-            for name, path in (_paths(server, key) | long_runs).items():
-                cpu, rate = measure(server, path, {"Cookie": cookie}, 20 if "5,000" in name else 300)
-                figures.setdefault(name, []).append(cpu)
-                print(
-                    f"  {name:<28} {cpu * 1000:6.2f} ms of CPU, {rate:5.0f} requests/s, {cpu / base:5.1f} × /-/healthy"
-                )
-        print("\nlarge against small:")
-        for name, (few, many) in figures.items():
-            print(f"  {name:<28} {many / few:.2f}")
+    """Both sides are asked by turns, so that what slows the machine for a while slows both; medians of the rounds, and of their ratios."""
+    with Server() as one, Server() as other:
+        few, many = Side(one, small), Side(other, large)
+        base = statistics.median(measure(one, "/-/healthy", {}, 400)[0] * 1000 for _ in range(ROUNDS))
+        print(f"/-/healthy: {base:.2f} ms of CPU")
+        print(f"{'':<26}{few.spans:>9,} spans{many.spans:>16,} spans")
+        for name in few.paths:
+            rounds = [(*few.measure(name), *many.measure(name)) for _ in range(ROUNDS)]
+            little, little_rate, much, much_rate = (
+                statistics.median(column) for column in zip(*rounds, strict=True)
+            )
+            ratio = statistics.median(found[2] / found[0] for found in rounds)
+            print(
+                f"{name:<26}{little:6.2f} ms {little_rate:4.0f}/s{much:10.2f} ms {much_rate:4.0f}/s   {ratio:4.2f}, {much / base:5.1f} × /-/healthy"
+            )
 
 
 def long_run(server: Server, key: str, spans: int) -> str:
