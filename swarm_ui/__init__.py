@@ -83,7 +83,8 @@ def _engine_options(url: str) -> dict[str, object]:
         options |= {"pool_pre_ping": True, "pool_recycle": 1800, "pool_size": 20, "isolation_level": "READ COMMITTED"}
         options["connect_args"] = {"conv": mysql_conversions()}
     elif ":memory:" not in url:
-        options |= {"pool_size": 20}
+        # The connection that was used last holds the pages that are asked for next.
+        options |= {"pool_size": 20, "pool_use_lifo": True}
     return options
 
 

@@ -27,6 +27,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from swarm_ui import assets, config, create_app, telemetry
 from swarm_ui.config import ConfigError, Settings
 from swarm_ui.extensions import db
+from swarm_ui.memory import Spare
 from swarm_ui.supervisor import Child, Supervisor, end_with_parent
 
 log = logging.getLogger(__name__)
@@ -228,6 +229,20 @@ class _Log(Logger):
         self.error_log.propagate = True
 
 
+class WebWorker(ThreadWorker):
+    """Gives memory back when it has been quiet."""
+
+    def init_process(self) -> None:
+        app = self.app.app
+        with app.app_context():
+            self.spare = Spare(db.engine)
+        super().init_process()
+
+    def notify(self) -> None:
+        super().notify()
+        self.spare.look(self.nr)
+
+
 class WebServer(BaseApplication):
     def __init__(self, app: Flask, settings: Settings, listener: socket.socket) -> None:
         self.app = app
@@ -240,7 +255,7 @@ class WebServer(BaseApplication):
             "bind": f"fd://{self.listener.detach()}",
             "workers": self.settings.web_processes,
             "threads": self.settings.web_threads,
-            "worker_class": ThreadWorker,
+            "worker_class": WebWorker,
             "preload_app": True,
             "timeout": 60,
             "graceful_timeout": 6,

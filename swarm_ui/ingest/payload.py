@@ -32,7 +32,9 @@ _dictionary = zstandard.ZstdCompressionDict(
     (Path(__file__).with_name("payload.dict")).read_bytes(), dict_type=zstandard.DICT_TYPE_RAWCONTENT
 )
 _dictionary.precompute_compress(level=_LEVEL)
-# A (de)compressor is not safe to share between threads.
+# Neither a compressor nor a decompressor may be used by two threads at once. One compressor for all of them, as its tables take a megabyte; who
+# appends holds up the others anyway (`append.one_at_a_time`).
+_compressing = Lock()
 _threads = local()
 
 Document = dict[str, Any]
@@ -40,21 +42,17 @@ Document = dict[str, Any]
 FetchBlocks = Callable[[list[int]], dict[int, bytes]]
 
 
+_small, _large = [
+    zstandard.ZstdCompressor(
+        level=_LEVEL, dict_data=dictionary, write_content_size=True, write_dict_id=False, write_checksum=False
+    )
+    for dictionary in (_dictionary, None)
+]
+
+
 def _compress(data: bytes) -> bytes:
-    try:
-        small, large = _threads.compressors
-    except AttributeError:
-        small, large = _threads.compressors = [
-            zstandard.ZstdCompressor(
-                level=_LEVEL,
-                dict_data=dictionary,
-                write_content_size=True,
-                write_dict_id=False,
-                write_checksum=False,
-            )
-            for dictionary in (_dictionary, None)
-        ]
-    return _SINGLE + (large if len(data) > _LARGE else small).compress(data)
+    with _compressing:
+        return _SINGLE + (_large if len(data) > _LARGE else _small).compress(data)
 
 
 def _decompress(blob: bytes) -> bytes:

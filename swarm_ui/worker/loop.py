@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 from swarm_ui import clock
 from swarm_ui.agents import purging
 from swarm_ui.extensions import db
+from swarm_ui.memory import Spare
 from swarm_ui.orm import database_text
 from swarm_ui.projection import summaries
 from swarm_ui.projection.leases import mark_again
@@ -60,6 +61,7 @@ class Worker:
         self.projector = Projector(engine, self.id, timeout_us=timeout_us)
         self.agents: set[tuple[int, str]] = set()
         self.workflows: set[tuple[int, str]] = set()
+        self.projected, self.spare = 0, Spare(engine)
         self._going = True
         self._erasing = False
         self._looked_at = 0
@@ -80,6 +82,7 @@ class Worker:
             except Busy as error:
                 log.warning("the database is busy, the worker tries again", extra={"reason": str(error)})
                 busy = False
+            self.spare.look(self.projected)
             if not busy:
                 self.doorbell.wait(IDLE_SECONDS)
         log.info("worker stopped", extra={"pid": os.getpid(), "worker": self.id})
@@ -91,6 +94,7 @@ class Worker:
             retrying(self._be_seen)
             self._seen_at = now
         done = self.projector.round()
+        self.projected += done.traces
         if done.traces and not gc.isenabled():
             gc.collect()
             gc.freeze()  # what is left stays (caches, prices): no need to look at it the next time
