@@ -70,6 +70,7 @@ def append_spans(
         prepared = _prepare(owner_id, space, records, arrived_at)
     if not prepared.rows:
         return Appended()
+    prepared.rows = _put_large(owner_id, prepared.rows, _PAYLOAD)
     return retrying(lambda: _store_spans(engine, owner_id, prepared, due_at))
 
 
@@ -112,10 +113,7 @@ def _prepare(owner_id: int, space: int, records: Iterable[SpanRecord], arrived_a
         earlier = rows.get(key)
         if earlier is not None and (earlier[_ENDED], earlier[_HASH]) >= (facts.ended_at, found):
             continue
-        if len(document) > payload.LARGEST_INLINE:
-            packed = pack_large(owner_id, document)
-        else:
-            packed = blocks.add(document)
+        packed = payload.pack(document) if len(document) > payload.LARGEST_INLINE else blocks.add(document)
         task_id = task_ids.get(facts.trace_id)
         if task_id is None:
             task_id = task_ids[facts.trace_id] = task_id_of(space, facts.trace_id)
@@ -129,8 +127,15 @@ def _prepare(owner_id: int, space: int, records: Iterable[SpanRecord], arrived_a
     return _Prepared([rows[key] for key in sorted(rows)], bodies, sorted(links), resources)
 
 
-def pack_large(owner_id: int, document: bytes) -> bytes:
-    packed = payload.pack(document)
+def _put_large(owner_id: int, rows: list[tuple[Any, ...]], place: int) -> list[tuple[Any, ...]]:
+    """The rows, those payloads in object storage that are too large for one. That may take its time, so nobody must be waiting meanwhile."""
+    if all(len(row[place]) <= payload.LARGEST_INLINE for row in rows):
+        return rows
+    return [(*row[:place], _kept(owner_id, row[place]), *row[place + 1 :]) for row in rows]
+
+
+def _kept(owner_id: int, packed: bytes) -> bytes:
+    """What stands in the column for this payload."""
     return payload.stored_at(large.put(owner_id, packed)) if len(packed) > payload.LARGEST_INLINE else packed
 
 
@@ -264,7 +269,7 @@ def append_logs(
                 )
             )
             found = digest.hexdigest()
-            packed = pack_large(owner_id, document)
+            packed = payload.pack(document)
             scope = clean_text("@".join(entry.scope), 255) if any(entry.scope) else None
             rows[entry.trace_id, found] = (
                 owner_id, entry.trace_id, entry.span_id, found, entry.at or arrived_at, entry.severity,
@@ -274,11 +279,12 @@ def append_logs(
                 loose[found] = loose_log(owner_id, space, found, entry, entry.at or arrived_at, arrived_at)
     if not rows:
         return Appended()
-    ordered = [rows[key] for key in sorted(rows)]
+    ordered = _put_large(owner_id, [rows[key] for key in sorted(rows)], _LOG_PAYLOAD)
     return retrying(lambda: _store_logs(engine, owner_id, ordered, loose, due_at))
 
 
 LOG_RECORD_COLUMNS = "userId,traceId,spanId,hash,at,severity,eventName,serviceName,scope,payload,arrivedAt"
+_LOG_PAYLOAD = 9
 EXECUTION_LOG_COLUMNS = (
     "id,userId,taskId,agentId,eventType,level,message,metadata,at,spanId,createdAt,updatedAt"
 )
@@ -329,7 +335,7 @@ class Sent:
     document: bytes
 
     def packed(self, owner_id: int) -> bytes:
-        return pack_large(owner_id, b'{"sent":' + self.document + b"}")
+        return _kept(owner_id, payload.pack(b'{"sent":' + self.document + b"}"))
 
 
 def append_sent(

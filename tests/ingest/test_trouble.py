@@ -1,17 +1,19 @@
 """When the database cannot: clients are told to come back, and what is wrong with the data itself is not mistaken for that."""
 
 import sqlite3
+from random import Random
 
 import pymysql
 import pytest
 from sqlalchemy import event, func, select, text
 
 from swarm_ui.extensions import db
+from swarm_ui.ingest import append, large
 from swarm_ui.ingest.models import Span, TraceDirty
 from swarm_ui.rawsql import Busy, retrying, transaction
 from swarm_ui.tenancy import bind_owner
 from tests.conftest import TEST_DATABASE_URL
-from tests.otlp import Draft, post, send
+from tests.otlp import Draft, logs, post, send, trace_id
 
 only_sqlite = pytest.mark.skipif(bool(TEST_DATABASE_URL), reason="about SQLite's file")
 only_mysql = pytest.mark.skipif(not TEST_DATABASE_URL, reason="about a database server")
@@ -151,3 +153,20 @@ def test_only_what_may_pass_is_tried_again(error, times, raised):
     with pytest.raises(raised):
         retrying(work)
     assert len(tries) == times
+
+
+def test_a_slow_storage_holds_up_nobody_else(sender, alice, monkeypatch):
+    put, kept = large.put, []
+
+    def slow(owner_id, body):
+        assert not append.one_at_a_time.locked()
+        kept.append(len(body))
+        return put(owner_id, body)
+
+    monkeypatch.setattr(large, "put", slow)
+    noise = "".join(chr(code) for code in Random(3).choices(range(0x4E00, 0x9FA0), k=70_000))
+    send(sender, Draft(1), Draft(2, attributes={"output.value": noise}))
+    body = {"body": {"stringValue": noise}, "traceId": trace_id(1), "severityNumber": 9}
+    assert post(sender, logs(body), signal="logs").status_code == 200
+    assert count(alice) == 2
+    assert len(kept) == 2
