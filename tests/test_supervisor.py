@@ -14,7 +14,7 @@ from swarm_ui import supervisor
 from swarm_ui.supervisor import Child
 
 SCRIPT = """
-import importlib.util, logging, os, signal, sys, time
+import importlib.util, logging, os, signal, sys
 from pathlib import Path
 # From its file: importing the package would take most of the test's time.
 spec = importlib.util.spec_from_file_location("supervisor", sys.argv.pop(1))
@@ -27,19 +27,23 @@ logging.basicConfig(format="%(message)s %(child)s")
 def born(name):
     (folder / f"{name}-{os.getpid()}").touch()
 
+def wait():
+    signal.alarm(60)  # should nobody end it
+    signal.pause()
+
 def good():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     born("good")
-    time.sleep(60)
+    wait()
 
 def stubborn():
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if os.fork() == 0:
         born("grandchild")
-        time.sleep(60)
+        wait()
         os._exit(0)
     born("stubborn")
-    time.sleep(60)
+    wait()
 
 children = [supervisor.Child(name, globals()[name]) for name in sys.argv[3:]]
 supervisor.Supervisor(children, on_stop=lambda: (folder / "stopping").touch()).run()

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import select
@@ -22,6 +23,12 @@ def key(alice, make):
 def sender(app, key):
     """A client without a session, for requests with the key."""
     return app.test_client()
+
+
+@pytest.fixture
+def small_limit(app):
+    app.config["SETTINGS"] = replace(app.config["SETTINGS"], max_body_bytes=50_000)
+    app.config["MAX_CONTENT_LENGTH"] = 50_000
 
 
 def rows(model) -> list:

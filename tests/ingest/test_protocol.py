@@ -246,12 +246,6 @@ def test_an_unknown_compression_is_a_415(sender):
     assert rpc_status(response) == (3, "Content-Encoding 'br' is not supported: send gzip or none.")
 
 
-@pytest.fixture
-def small_limit(app):
-    app.config["SETTINGS"] = replace(app.config["SETTINGS"], max_body_bytes=50_000)
-    app.config["MAX_CONTENT_LENGTH"] = 50_000
-
-
 @ENCODINGS
 def test_a_body_over_the_limit_is_a_413(sender, small_limit, encoding):
     response = post(sender, [Draft(1, name="x" * 60_000)], encoding=encoding)
