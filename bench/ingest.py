@@ -11,6 +11,7 @@ from typing import NamedTuple
 from bench.floor import floor
 from bench.server import Server
 from bench.traffic import SPANS, TRACES, Traffic
+from swarm_ui.memory import QUIET_US
 
 A_REQUEST = TRACES * SPANS
 READS = ("/tasks", "/tasks?status=failed", "/tasks?q=refund", "/", "/agents")
@@ -182,7 +183,9 @@ def main(spans: int = 100_000, database: str | None = None) -> None:
         print(
             f"visible at 5,000 spans/s: p50 {statistics.median(visible.seconds):.2f} s, max {max(visible.seconds):.2f} s of {len(visible.seconds)}"
         )
-        print(f"memory after it all: {server.pss():.0f} MB (proportional set size of all processes)")
+        print(f"memory after it all: {server.pss():.0f} MB (proportional set size of all processes)", end="")
+        time.sleep(QUIET_US / 1e6 + 8)  # web processes are renewed one after the other
+        print(f", {server.pss():.0f} MB once it was idle for a minute")
 
 
 class Portions(NamedTuple):

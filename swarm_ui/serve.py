@@ -27,7 +27,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from swarm_ui import assets, config, create_app, telemetry
 from swarm_ui.config import ConfigError, Settings
 from swarm_ui.extensions import db
-from swarm_ui.memory import Spare
+from swarm_ui.memory import Renewal, take_turn
 from swarm_ui.supervisor import Child, Supervisor, end_with_parent
 
 log = logging.getLogger(__name__)
@@ -230,17 +230,17 @@ class _Log(Logger):
 
 
 class WebWorker(ThreadWorker):
-    """Gives memory back when it has been quiet."""
+    """Makes room for a new process when it has become large and is not needed, one after the other."""
 
     def init_process(self) -> None:
-        app = self.app.app
-        with app.app_context():
-            self.spare = Spare(db.engine)
+        self.renewal = Renewal()
         super().init_process()
 
     def notify(self) -> None:
         super().notify()
-        self.spare.look(self.nr)
+        if self.alive and self.renewal.is_due(self.nr) and take_turn(self.app.renewals):
+            log.info("ends to be renewed", extra={"pid": self.pid})
+            self.alive = False  # it answers what has begun, and what kept connections ask in the next two seconds
 
 
 class WebServer(BaseApplication):
@@ -248,6 +248,7 @@ class WebServer(BaseApplication):
         self.app = app
         self.settings = settings
         self.listener = listener
+        self.renewals = settings.data_dir / "run" / "renewals.lock"
         super().__init__()
 
     def load_config(self) -> None:

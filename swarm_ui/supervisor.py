@@ -130,6 +130,10 @@ class Supervisor:
         if self._stops:
             return
         now = time.monotonic()
+        if not status and now - child.started > STEADY:
+            child.failures, child.due = 0, now
+            log.info("ended to be renewed", extra={"child": child.name, "child_pid": pid})
+            return
         child.failures = 1 if now - child.started > STEADY else child.failures + 1
         child.due = now + child.pause()
         log.error(

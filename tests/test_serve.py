@@ -17,6 +17,8 @@ import pytest
 
 from swarm_ui import config, serve
 from swarm_ui.config import ROOT
+from swarm_ui.memory import own_memory
+from tests.otlp import Draft, document, encoded
 
 WITH_PROVIDER = {
     "OAUTH_PROVIDERS": "google",
@@ -66,13 +68,21 @@ def server_environ(tmp_path, environ, app) -> dict[str, str]:
     return {**kept, "DATA_DIR": str(tmp_path / "server"), "PORT": str(free_port()), "LOG_FORMAT": "json"}
 
 
+RENEWING = """
+import sys
+from swarm_ui import memory, serve, supervisor
+memory.QUIET_US, memory.CALM, memory.LARGE, supervisor.STEADY = 1_000_000, 100, 0, 0
+sys.exit(serve.main())
+"""
+
+
 class Server:
-    def __init__(self, environ: dict[str, str], log: Path) -> None:
+    def __init__(self, environ: dict[str, str], log: Path, command: list[str]) -> None:
         self.url = f"http://127.0.0.1:{environ['PORT']}"
         self.log = log
         with log.open("wb") as file:
             self.process = subprocess.Popen(
-                COMMAND,
+                command,
                 cwd=ROOT,
                 env=environ,
                 stdout=subprocess.PIPE,
@@ -97,8 +107,8 @@ class Server:
 def start(tmp_path) -> Iterator[Callable[..., Server]]:
     servers: list[Server] = []
 
-    def run(environ: dict[str, str]) -> Server:
-        servers.append(Server(environ, tmp_path / f"log-{len(servers)}"))
+    def run(environ: dict[str, str], command: list[str] = COMMAND) -> Server:
+        servers.append(Server(environ, tmp_path / f"log-{len(servers)}", command))
         return servers[-1]
 
     yield run
@@ -165,6 +175,40 @@ def test_after_a_kill_it_starts_again_at_once(start, server_environ):
     second = start(server_environ)
     until(lambda: second.children("web") and second.answers("/-/healthy"))
     assert not any(alive(pid) for name in ("worker", "web") for pid in first.children(name))
+
+
+@pytest.mark.skipif(not own_memory(), reason="the system does not say how much memory is a process's own")
+def test_processes_are_renewed_after_a_busy_time_and_nobody_notices(start, server_environ):
+    server = start(server_environ, [sys.executable, "-c", RENEWING])
+    until(lambda: server.answers("/-/healthy"))
+    command = [sys.executable, "-m", "flask", "token", "create", "--email", "a@example.org", "--name", "k"]
+    key = subprocess.run(command, cwd=ROOT, env=server_environ, check=True, capture_output=True, text=True)
+    asked = {"x-api-key": key.stdout.strip(), "Content-Type": "application/json"}
+    body = encoded(document(*(Draft(1, trace=number) for number in range(1, 151))))
+    with urllib.request.urlopen(urllib.request.Request(f"{server.url}/v1/traces", body, asked)) as answer:
+        assert answer.status == 200
+    counted = 400
+    for _ in range(counted):
+        assert server.answers("/-/healthy")
+
+    def renewed() -> bool:
+        nonlocal counted
+        counted += 1
+        assert server.answers("/-/healthy")
+        ended = {event["event"] for event in server.events()}
+        return "ends to be renewed" in ended and len(server.children("worker")) > 1
+
+    until(renewed)
+    until(lambda: server.answers("/-/ready"))
+    with urllib.request.urlopen(f"{server.url}/-/metrics") as answer:
+        told = answer.read().decode()
+    assert sum(
+        float(line.split()[-1])
+        for line in told.splitlines()
+        if line.startswith("swarm_request_seconds_count") and "healthy" in line
+    ) >= counted
+    assert "swarm_ingest_spans_total 150.0" in told
+    assert [event for event in server.events() if event["level"] in ("error", "critical")] == []
 
 
 @pytest.mark.parametrize(

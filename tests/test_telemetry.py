@@ -65,6 +65,23 @@ def test_what_an_earlier_server_counted_is_gone(tmp_path):
     assert samples(run.stdout)["swarm_ingest_spans_total",] == 7
 
 
+def test_files_of_processes_that_ended_become_one(tmp_path):
+    run = subprocess.Popen([sys.executable, "-c", SEVERAL, str(tmp_path)], stdout=subprocess.DEVNULL)
+    assert run.wait() == 0
+    left = {path.name for path in tmp_path.glob("*.db")} - {f"counter_{run.pid}.db"}
+    assert left == {"counter_ended.db", "histogram_ended.db"}
+
+
+def test_a_file_that_was_cut_off_does_not_stop_the_others(tmp_path, monkeypatch):
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    (tmp_path / "counter_41.db").write_bytes(b"\xff\x7f\x00\x00")
+    (tmp_path / "counter_42.db").write_bytes(b"")
+    for pid in (41, 42):
+        telemetry.forget(pid)
+    assert [path.name for path in tmp_path.glob("*.db")] == ["counter_ended.db"]
+    telemetry.render({})
+
+
 def test_one_process_counts_in_memory():
     telemetry.count_spans(3)
     telemetry.count_spans(0)

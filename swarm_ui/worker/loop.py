@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from swarm_ui import clock
 from swarm_ui.agents import purging
 from swarm_ui.extensions import db
-from swarm_ui.memory import Spare
+from swarm_ui.memory import Renewal
 from swarm_ui.orm import database_text
 from swarm_ui.projection import summaries
 from swarm_ui.projection.leases import mark_again
@@ -39,7 +39,7 @@ INDEX_AGAIN_US = 60_000_000
 
 
 def main(app: Flask) -> None:
-    """Runs until SIGTERM or SIGINT; finishes the round that it is in."""
+    """Runs until SIGTERM or SIGINT, and finishes the round that it is in; or until it is large and not needed, to be started again."""
     with app.app_context():
         settings = app.config["SETTINGS"]
         worker = Worker(db.engine, Doorbell(settings.data_dir), timeout_us=settings.run_timeout * 1_000_000)
@@ -61,7 +61,7 @@ class Worker:
         self.projector = Projector(engine, self.id, timeout_us=timeout_us)
         self.agents: set[tuple[int, str]] = set()
         self.workflows: set[tuple[int, str]] = set()
-        self.projected, self.spare = 0, Spare(engine)
+        self.projected, self.renewal = 0, Renewal()
         self._going = True
         self._erasing = False
         self._looked_at = 0
@@ -82,7 +82,9 @@ class Worker:
             except Busy as error:
                 log.warning("the database is busy, the worker tries again", extra={"reason": str(error)})
                 busy = False
-            self.spare.look(self.projected)
+            # Also while it is busy, to know that it is.
+            if self.renewal.is_due(self.projected) and not busy:
+                break
             if not busy:
                 self.doorbell.wait(IDLE_SECONDS)
         log.info("worker stopped", extra={"pid": os.getpid(), "worker": self.id})
