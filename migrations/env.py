@@ -25,8 +25,6 @@ def _drop_whole_tables(downgrade):
     downgrade.ops = [step for step in downgrade.ops if not isinstance(step, ModifyTableOps) or step.ops]
 
 
-
-
 def include_name(name, kind, _parents):
     """SQLite's index over words is made by hand, with the tables that it keeps beside it; so is that of MySQL."""
     return not (kind in ("table", "index") and (name or "").startswith(("search_index", "ft_")))

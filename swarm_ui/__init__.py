@@ -1,6 +1,5 @@
 """Swarm UI: the control room for swarms of AI agents."""
 
-
 import os
 from hashlib import sha256
 from pathlib import Path
@@ -80,7 +79,12 @@ def _engine_options(url: str) -> dict[str, object]:
     options: dict[str, object] = {"json_serializer": jsontext.dumps, "json_deserializer": jsontext.loads}
     if url.startswith("mysql"):
         # READ COMMITTED: fewer gap locks between parallel senders; nothing here relies on repeatable reads.
-        options |= {"pool_pre_ping": True, "pool_recycle": 1800, "pool_size": 20, "isolation_level": "READ COMMITTED"}
+        options |= {
+            "pool_pre_ping": True,
+            "pool_recycle": 1800,
+            "pool_size": 20,
+            "isolation_level": "READ COMMITTED",
+        }
         options["connect_args"] = {"conv": mysql_conversions()}
     elif ":memory:" not in url:
         # The connection that was used last holds the pages that are asked for next.

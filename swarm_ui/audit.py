@@ -149,7 +149,9 @@ def _refuse_to_rewrite(session: Session, _context: Any, _instances: Any) -> None
 @event.listens_for(Session, "do_orm_execute")
 def _refuse_to_rewrite_many(state: ORMExecuteState) -> None:
     """Erasing a whole space goes by the table, not by this class."""
-    if (state.is_update or state.is_delete) and any(mapper.class_ is AuditEvent for mapper in state.all_mappers):
+    if (state.is_update or state.is_delete) and any(
+        mapper.class_ is AuditEvent for mapper in state.all_mappers
+    ):
         raise RuntimeError("audit events are never changed")
 
 

@@ -197,7 +197,9 @@ def _secret(text: str) -> str:
 def _secret_ring(text: str) -> tuple[str, ...]:
     keys = tuple(key.strip() for key in text.split(",") if key.strip())
     if any(len(key) < 32 for key in keys) or not keys:
-        raise BadValue("holds a key that is too short; accepted: keys of at least 32 random characters, separated by commas")
+        raise BadValue(
+            "holds a key that is too short; accepted: keys of at least 32 random characters, separated by commas"
+        )
     if len(set(keys)) < len(keys):
         raise BadValue("holds the same key twice")
     return keys
@@ -400,9 +402,13 @@ def read_secret_keys(path: Path) -> tuple[str, ...]:
     try:
         lines = tuple(line.strip() for line in path.read_text(encoding="ascii").splitlines() if line.strip())
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"SECRET_KEYS: {str(path)!r} cannot be read ({type(error).__name__}); mend the file") from None
+        raise ConfigError(
+            f"SECRET_KEYS: {str(path)!r} cannot be read ({type(error).__name__}); mend the file"
+        ) from None
     if not lines or any(len(line) < 32 for line in lines):
-        raise ConfigError(f"SECRET_KEYS: {str(path)!r} holds no key, or one that is too short; put it back from a backup")
+        raise ConfigError(
+            f"SECRET_KEYS: {str(path)!r} holds no key, or one that is too short; put it back from a backup"
+        )
     return lines
 
 

@@ -54,7 +54,9 @@ class KeyRing:
     """`load` gives the keys' texts, first the one that encrypts, and is asked again where `changed` answers something new: a rotation
     holds in running processes too."""
 
-    def __init__(self, load: Callable[[], tuple[str, ...]], changed: Callable[[], object] = lambda: None) -> None:
+    def __init__(
+        self, load: Callable[[], tuple[str, ...]], changed: Callable[[], object] = lambda: None
+    ) -> None:
         self._load, self._changed = load, changed
         self._lock = threading.Lock()
         self._seen: object = None

@@ -24,7 +24,12 @@ class Refused(Exception):
     """A request that gets this status and this sentence. `fields` maps a field's name to what is wrong with it."""
 
     def __init__(
-        self, status: int, message: str, *, fields: dict[str, str] | None = None, retry_after: int | None = None
+        self,
+        status: int,
+        message: str,
+        *,
+        fields: dict[str, str] | None = None,
+        retry_after: int | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -91,7 +96,12 @@ def _shaped(status: int, message: str, fields: dict[str, str] | None = None) -> 
     if path.startswith("/v1/"):
         return rpc_status(status, message)
     if path.startswith(("/api/", "/-/", "/ping/")):
-        body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": message}
+        body = {
+            "type": "about:blank",
+            "title": HTTPStatus(status).phrase,
+            "status": status,
+            "detail": message,
+        }
         if fields:
             body["errors"] = fields
         return current_app.response_class(dump_bytes(body), status, mimetype="application/problem+json")
@@ -103,7 +113,9 @@ def _shaped(status: int, message: str, fields: dict[str, str] | None = None) -> 
         return response
     title = HTTPStatus(status).phrase
     return current_app.response_class(
-        render_template("error.html", status=status, title=title, message=message), status, mimetype="text/html"
+        render_template("error.html", status=status, title=title, message=message),
+        status,
+        mimetype="text/html",
     )
 
 

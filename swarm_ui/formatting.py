@@ -214,10 +214,23 @@ def _iso(moment: datetime) -> str:
 
 
 def init_app(app: Flask) -> None:
-    for function in (duration, cost, tokens, percent, number, ago, stamp, offset, clip, minute, full_time, last_day, plainly, moment_us):
+    for function in (
+        duration,
+        cost,
+        tokens,
+        percent,
+        number,
+        ago,
+        stamp,
+        offset,
+        clip,
+        minute,
+        full_time,
+        last_day,
+        plainly,
+        moment_us,
+    ):
         app.jinja_env.filters[function.__name__] = function
     app.jinja_env.globals["plural"] = plural
     app.jinja_env.globals["zone_name"] = zone_name
     app.jinja_env.globals["MISSING"] = MISSING
-
-

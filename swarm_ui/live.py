@@ -49,11 +49,15 @@ def while_unchanged(name: str, read: Callable[[], T]) -> T:
 def bump(connection: Connection | Session, owner_id: int) -> None:
     """Say that this owner's data changed, in the transaction that changes it."""
     params = {"owner": owner_id}
-    changed: Any = connection.execute(text("UPDATE space_versions SET version = version + 1 WHERE ownerId = :owner"), params)
+    changed: Any = connection.execute(
+        text("UPDATE space_versions SET version = version + 1 WHERE ownerId = :owner"), params
+    )
     if changed.rowcount == 0:
         dialect = connection.get_bind().dialect if isinstance(connection, Session) else connection.dialect
         ignore = "OR IGNORE" if dialect.name == "sqlite" else "IGNORE"
-        connection.execute(text(f"INSERT {ignore} INTO space_versions (ownerId, version) VALUES (:owner, 1)"), params)
+        connection.execute(
+            text(f"INSERT {ignore} INTO space_versions (ownerId, version) VALUES (:owner, 1)"), params
+        )
 
 
 def live(view: Callable[..., Any]) -> Callable[..., Any]:
@@ -88,7 +92,15 @@ def _tag() -> str:
     # What may be done here shows in the buttons, the zone in the times.
     seen_as = (getattr(current_user, "space_role", ""), zone_name())
     g.space_version = space_version(g.owner_id)
-    facts = (g.space_version, g.owner_id, person, seen_as, request.full_path, period, current_app.config["VERSION"])
+    facts = (
+        g.space_version,
+        g.owner_id,
+        person,
+        seen_as,
+        request.full_path,
+        period,
+        current_app.config["VERSION"],
+    )
     return blake2b(repr(facts).encode(), digest_size=9).hexdigest()
 
 
@@ -104,5 +116,3 @@ def _bump_on_commit(session: Session) -> None:
     owner_id = session.info.get("owner_id")
     if session.info.pop("space_changed", False) and owner_id is not None:
         bump(session, owner_id)
-
-

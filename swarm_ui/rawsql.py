@@ -34,7 +34,7 @@ AT_ONCE = 100
 
 # Before Python 3.12 the driver looks for an adapter of each None, bool and bytes that it binds, at four times the cost of binding it; these
 # give the value back.
-sqlite3.register_adapter(type(None), {}.get)
+sqlite3.register_adapter(type(None), {}.get)  # type: ignore[arg-type]  # its None is the value
 sqlite3.register_adapter(bool, int)
 sqlite3.register_adapter(bytes, bytes)
 
@@ -76,9 +76,7 @@ class Raw:
             marks = "(" + ",".join("?" * len(part)) + ")"
             yield from self.rows(statement.format(marks), [*fixed, *part])
 
-    def insert(
-        self, table: str, columns: str, rows: Sequence[Sequence[Any]], *, ignore: bool = False
-    ) -> int:
+    def insert(self, table: str, columns: str, rows: Sequence[Sequence[Any]], *, ignore: bool = False) -> int:
         """`columns` is a comma-separated list. With `ignore`, rows whose key exists are left as they are."""
         if not rows:
             return 0
@@ -86,9 +84,7 @@ class Raw:
         verb = "INSERT" if not ignore else "INSERT OR IGNORE" if self.sqlite else "INSERT IGNORE"
         return self.many(f"{verb} INTO {table} ({columns}) VALUES ({','.join('?' * count)})", rows)
 
-    def upsert(
-        self, table: str, columns: str, key: str, change: str, rows: Sequence[Sequence[Any]]
-    ) -> None:
+    def upsert(self, table: str, columns: str, key: str, change: str, rows: Sequence[Sequence[Any]]) -> None:
         """Insert, or where the key exists run `change` (assignments that name only the table's own columns)."""
         count = columns.count(",") + 1
         conflict = f"ON CONFLICT ({key}) DO UPDATE SET" if self.sqlite else "ON DUPLICATE KEY UPDATE"

@@ -232,6 +232,8 @@ class _Log(Logger):
 class WebWorker(ThreadWorker):
     """Makes room for a new process when it has become large and is not needed, one after the other."""
 
+    alive: bool
+
     def init_process(self) -> None:
         self.renewal = Renewal()
         super().init_process()
@@ -240,7 +242,9 @@ class WebWorker(ThreadWorker):
         super().notify()
         if self.alive and self.renewal.is_due(self.nr) and take_turn(self.app.renewals):
             log.info("ends to be renewed", extra={"pid": self.pid})
-            self.alive = False  # it answers what has begun, and what kept connections ask in the next two seconds
+            self.alive = (
+                False  # it answers what has begun, and what kept connections ask in the next two seconds
+            )
 
 
 class WebServer(BaseApplication):

@@ -116,14 +116,24 @@ _NOBODYS = with_loader_criteria(Owned, lambda cls: cls.user_id.is_(None), includ
 def _check_written_owner(state: ORMExecuteState, owner_id: int) -> None:
     """Rows of an INSERT are stamped; neither it nor an UPDATE may name another owner."""
     statement: Any = state.statement
-    rows: Any = state.parameters if isinstance(state.parameters, list) else [state.parameters] if state.parameters else []
+    rows: Any = (
+        state.parameters
+        if isinstance(state.parameters, list)
+        else [state.parameters]
+        if state.parameters
+        else []
+    )
     if state.is_update and isinstance(state.parameters, list):
         raise ForeignOwner("an UPDATE by a list of keys passes by the owner filter; use WHERE")
     if state.is_insert and statement.select is not None:
-        raise ForeignOwner("an INSERT from a SELECT cannot be stamped; it belongs into a function that names the owner")
+        raise ForeignOwner(
+            "an INSERT from a SELECT cannot be stamped; it belongs into a function that names the owner"
+        )
     written = [statement._values or {}, *(row for part in statement._multi_values or () for row in part)]
     for row in (*rows, *written):
-        given = [_plain(value) for key, value in row.items() if getattr(key, "key", key) in ("user_id", "userId")]
+        given = [
+            _plain(value) for key, value in row.items() if getattr(key, "key", key) in ("user_id", "userId")
+        ]
         if any(value != owner_id for value in given):
             raise ForeignOwner("a statement writes another owner's row")
     if not state.is_insert:

@@ -133,10 +133,14 @@ def keyset(
     items = [row[0] for row in rows] if single else rows
     more = len(items) > limit
     items = items[:limit]
-    return Slice(items, make_cursor(getattr(items[-1], at.key), getattr(items[-1], row_id.key)) if more else None)
+    return Slice(
+        items, make_cursor(getattr(items[-1], at.key), getattr(items[-1], row_id.key)) if more else None
+    )
 
 
-def _still_to_come(at: Any, row_id: Any, cursor: str | None, ascending: bool) -> list[tuple[ColumnElement[bool], ...]]:
+def _still_to_come(
+    at: Any, row_id: Any, cursor: str | None, ascending: bool
+) -> list[tuple[ColumnElement[bool], ...]]:
     """What is left after the cursor, in stretches that an index answers each: the rest of those with a time, and those without."""
     if not cursor:
         return [()]
@@ -162,11 +166,17 @@ def read_cursor(cursor: str) -> tuple[Any, str]:
     """What `make_cursor` packed; raises Refused 422 on anything else."""
     try:
         at, row_id = loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if not isinstance(row_id, str) or not row_id.isascii() or not isinstance(at, (str, int, float, NoneType)):
+        if (
+            not isinstance(row_id, str)
+            or not row_id.isascii()
+            or not isinstance(at, (str, int, float, NoneType))
+        ):
             raise ValueError
         if isinstance(at, str):
             moment = datetime.fromisoformat(at)
             at = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         return at, row_id
     except (ValueError, TypeError) as error:
-        raise Refused(422, "cursor: not one that this list gave out", fields={"cursor": "unknown cursor"}) from error
+        raise Refused(
+            422, "cursor: not one that this list gave out", fields={"cursor": "unknown cursor"}
+        ) from error

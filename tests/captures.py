@@ -23,7 +23,9 @@ class Capture:
         for meta in sorted(folder.glob("*.json")):
             if meta.name[0].isdigit():
                 described = json.loads(meta.read_text())
-                self.requests.append((described["path"], described["headers"], meta.with_suffix(".bin").read_bytes()))
+                self.requests.append(
+                    (described["path"], described["headers"], meta.with_suffix(".bin").read_bytes())
+                )
 
     def bodies(self, signal: str = "traces") -> list[tuple[bytes, bool]]:
         """(unpacked body, whether it is JSON) of one signal."""
@@ -36,7 +38,9 @@ class Capture:
 
     def send(self, client, *, reverse: bool = False) -> None:
         for path, headers, body in reversed(self.requests) if reverse else self.requests:
-            kept = {name: value for name, value in headers.items() if name in ("content-type", "content-encoding")}
+            kept = {
+                name: value for name, value in headers.items() if name in ("content-type", "content-encoding")
+            }
             response = client.post(path, data=body, headers=kept | HEADERS)
             assert response.status_code == 200, response.get_data()
 

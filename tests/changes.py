@@ -185,7 +185,12 @@ def _logout(scene: Scene) -> Ask:
     return Ask("/logout", subject=scene.actor and scene.actor.id, trail=scene.actor and scene.actor.id)
 
 
-WRONG_AGENTS = [{"name": " "}, {"name": "x", "type": "wizard"}, {"name": "x", "parameters": "{"}, {"name": "x" * 300}]
+WRONG_AGENTS = [
+    {"name": " "},
+    {"name": "x", "type": "wizard"},
+    {"name": "x", "parameters": "{"},
+    {"name": "x" * 300},
+]
 ROLE = [{"role": "root"}, {}]
 CHANGES: dict[tuple[str, str], Change] = {
     ("POST", "/login/<token>"): Change("anybody", "session.begin", _link),
@@ -343,8 +348,14 @@ EXEMPT = {
     ("POST", "/api/v1/tasks/<task_id>/spans"): "data, not configuration; a key's, never a person's",
     ("POST", "/ping/<ping_key>/<name>"): "a sign of life; data, not configuration",
     ("POST", "/api/v1/agents/<agent_id>/heartbeat"): "a sign of life; data, not configuration",
-    ("POST", "/login/<provider>/begin"): "leads to a provider; what comes of it is written down when it has answered",
-    ("POST", "/login/<provider>/connect"): "leads to a provider; what comes of it is written down when it has answered",
+    (
+        "POST",
+        "/login/<provider>/begin",
+    ): "leads to a provider; what comes of it is written down when it has answered",
+    (
+        "POST",
+        "/login/<provider>/connect",
+    ): "leads to a provider; what comes of it is written down when it has answered",
     ("POST", "/theme"): "a cookie of this browser, for strangers too; nothing of it is stored",
 }
 

@@ -219,7 +219,12 @@ def alert(owner, **fields) -> Alert:
 
 def change(owner, **fields) -> ChangeMarker:
     number = next(_count)
-    fields = {"id": f"change-{number}", "title": f"release {number}", "kind": "deploy", "at": clock.now()} | fields
+    fields = {
+        "id": f"change-{number}",
+        "title": f"release {number}",
+        "kind": "deploy",
+        "at": clock.now(),
+    } | fields
     return _add(ChangeMarker(user_id=owner.id, **fields))
 
 

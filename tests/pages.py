@@ -42,10 +42,14 @@ class Page:
             assert len(self.soup.find_all("h1")) == 1, f"{self.path} needs one h1"
             assert self.soup.html.get("lang"), f"{self.path} names no language"
         ids = [tag["id"] for tag in self.soup.find_all(id=True)]
-        assert len(ids) == len(set(ids)), f"{self.path}: ids twice: {sorted({i for i in ids if ids.count(i) > 1})}"
+        assert len(ids) == len(set(ids)), (
+            f"{self.path}: ids twice: {sorted({i for i in ids if ids.count(i) > 1})}"
+        )
         for tag in self.soup.find_all(True):
             assert not tag.get("style"), f"{self.path}: inline style on {tag.name}"
-            assert not [name for name in tag.attrs if name.startswith(("on", "hx-on"))], f"{self.path}: handler on {tag}"
+            assert not [name for name in tag.attrs if name.startswith(("on", "hx-on"))], (
+                f"{self.path}: handler on {tag}"
+            )
         for script in self.soup.find_all("script"):
             assert script.get("src"), f"{self.path}: inline script"
         for field in self.soup.select("input:not([type=hidden]), select, textarea"):
@@ -53,9 +57,11 @@ class Page:
             named = named or (field.get("id") and self.soup.find("label", attrs={"for": field["id"]}))
             assert named, f"{self.path}: a field without a label: {field}"
         for table in self.soup.find_all("table"):
-            assert table.find("caption") or table.get("aria-label") or table.find_parent(attrs={"aria-label": True}), (
-                f"{self.path}: a table without a caption"
-            )
+            assert (
+                table.find("caption")
+                or table.get("aria-label")
+                or table.find_parent(attrs={"aria-label": True})
+            ), f"{self.path}: a table without a caption"
             for head in table.select("thead th"):
                 assert head.get("scope"), f"{self.path}: a table head without scope"
         self._check_targets()
@@ -63,9 +69,15 @@ class Page:
     def _check_targets(self) -> None:
         """Each link, form and hx-* URL leads to a route, with a method that it has."""
         wanted = [(tag["href"], "GET") for tag in self.soup.find_all("a", href=True)]
-        wanted += [(form.get("action") or self.path, form.get("method", "get").upper()) for form in self.soup.find_all("form")]
+        wanted += [
+            (form.get("action") or self.path, form.get("method", "get").upper())
+            for form in self.soup.find_all("form")
+        ]
         for method in ("get", "post", "put", "patch", "delete"):
-            wanted += [(tag[f"hx-{method}"], method.upper()) for tag in self.soup.find_all(attrs={f"hx-{method}": True})]
+            wanted += [
+                (tag[f"hx-{method}"], method.upper())
+                for tag in self.soup.find_all(attrs={f"hx-{method}": True})
+            ]
         routes = current_app.url_map.bind("localhost")
         for url, method in wanted:
             path = re.sub(r"[?#].*", "", url)

@@ -34,13 +34,18 @@ def provider(app, make, alice):
 def stored(row: LlmProvider) -> str:
     db.session.rollback()
     with db.engine.connect() as connection:
-        found = connection.execute(text("SELECT apiKey FROM llm_providers WHERE id = :id /* userId */"), {"id": row.id})
+        found = connection.execute(
+            text("SELECT apiKey FROM llm_providers WHERE id = :id /* userId */"), {"id": row.id}
+        )
         return found.scalar_one()
 
 
 def put(row: LlmProvider, value: str) -> None:
     with db.engine.execution_options(writes=True).begin() as connection:
-        connection.execute(text("UPDATE llm_providers SET apiKey = :value WHERE id = :id /* userId */"), {"value": value, "id": row.id})
+        connection.execute(
+            text("UPDATE llm_providers SET apiKey = :value WHERE id = :id /* userId */"),
+            {"value": value, "id": row.id},
+        )
 
 
 def opened(row: LlmProvider) -> str | None:
@@ -164,12 +169,17 @@ def test_rotate_encrypts_anew_and_says_what_can_go(provider, app, bob, root):
     assert f"No secret needs the key {old[0]} any more" in said
     assert {crypto.key_of(stored(row)) for row in rows} == {new[0]}
     assert [opened_of(row) for row in rows] == [SECRET, "his", "third"]
-    assert run(app, "list").splitlines() == [f"{new[0]}\t3 secrets\tencrypts", f"{old[0]}\t0 secrets\tdecrypts only"]
+    assert run(app, "list").splitlines() == [
+        f"{new[0]}\t3 secrets\tencrypts",
+        f"{old[0]}\t0 secrets\tdecrypts only",
+    ]
     path = crypto.keys_file(app.config["SETTINGS"])
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     bind_owner(db.session, root.id)
     events = db.session.scalars(select(AuditEvent)).all()
-    assert [(event.action, event.after) for event in events] == [("secrets.rotate", {"key": new[0], "secrets": 3})]
+    assert [(event.action, event.after) for event in events] == [
+        ("secrets.rotate", {"key": new[0], "secrets": 3})
+    ]
     assert all(key not in str(events[0].after) for key in config.read_secret_keys(path))
 
 

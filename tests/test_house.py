@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -239,3 +241,11 @@ def test_no_path_of_somebodys_machine_and_no_registry():
         if word in line
     ]
     assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("question", [("check",), ("format", "--check")], ids=" ".join)
+def test_style_is_that_of_the_formatter(question):
+    answer = subprocess.run(
+        [sys.executable, "-m", "ruff", *question, "--no-cache", "."], cwd=ROOT, capture_output=True, text=True
+    )
+    assert answer.returncode == 0, answer.stdout

@@ -77,7 +77,9 @@ def no_word_index(name, kind, _parents) -> bool:
 
 def differences() -> list:
     with db.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True, "include_name": no_word_index})
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "include_name": no_word_index}
+        )
         return compare_metadata(context, db.metadata)
 
 

@@ -202,11 +202,14 @@ def test_processes_are_renewed_after_a_busy_time_and_nobody_notices(start, serve
     until(lambda: server.answers("/-/ready"))
     with urllib.request.urlopen(f"{server.url}/-/metrics") as answer:
         told = answer.read().decode()
-    assert sum(
-        float(line.split()[-1])
-        for line in told.splitlines()
-        if line.startswith("swarm_request_seconds_count") and "healthy" in line
-    ) >= counted
+    assert (
+        sum(
+            float(line.split()[-1])
+            for line in told.splitlines()
+            if line.startswith("swarm_request_seconds_count") and "healthy" in line
+        )
+        >= counted
+    )
     assert "swarm_ingest_spans_total 150.0" in told
     assert [event for event in server.events() if event["level"] in ("error", "critical")] == []
 

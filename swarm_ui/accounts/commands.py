@@ -68,7 +68,9 @@ def _expiry(_context: click.Context, _parameter: click.Parameter, value: str) ->
         else:
             moment = datetime.combine(date.fromisoformat(value) + timedelta(days=1), time(), UTC)
     except (ValueError, OverflowError):
-        raise click.BadParameter("say never, a number of days such as 90d, or a date such as 2027-01-31") from None
+        raise click.BadParameter(
+            "say never, a number of days such as 90d, or a date such as 2027-01-31"
+        ) from None
     if moment <= clock.now():
         raise click.BadParameter("that is over already")
     return moment
@@ -90,9 +92,15 @@ def login_link(email: str | None) -> None:
     "--email", required=True, callback=_email, help="Whose data it is for; the person is made if unknown."
 )
 @click.option("--name", required=True, help="What the key is for, such as the name of the sender.")
-@click.option("--scopes", default="ingest", show_default=True, callback=_scopes, help="ingest, ping, read, write.")
 @click.option(
-    "--expires", default="never", show_default=True, callback=_expiry, help="never, 90d, or a date: 2027-01-31 (UTC)."
+    "--scopes", default="ingest", show_default=True, callback=_scopes, help="ingest, ping, read, write."
+)
+@click.option(
+    "--expires",
+    default="never",
+    show_default=True,
+    callback=_expiry,
+    help="never, 90d, or a date: 2027-01-31 (UTC).",
 )
 @prepared
 def create(email: str, name: str, scopes: list[str], expires: datetime | None) -> None:

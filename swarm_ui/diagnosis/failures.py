@@ -237,7 +237,12 @@ def candidates(found: Failures) -> set[int]:
     again = {index for first, row in found.tries.items() for index in row if index != first}
     said = found.contradictions
     otherwise = (*list(case.cut)[:500], *sorted(case.mute)[:500], *said.steps, *said.disobedient_steps)
-    chosen = {*case.errors[:500], *found.repeated, *otherwise, *(by_span[span] for span in named if span in by_span)}
+    chosen = {
+        *case.errors[:500],
+        *found.repeated,
+        *otherwise,
+        *(by_span[span] for span in named if span in by_span),
+    }
     if (last := case.tree.last()) is not None:
         chosen.add(last)
     return (chosen - again) | ({case.tree.first_failing} if case.tree.first_failing is not None else set())

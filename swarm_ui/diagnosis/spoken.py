@@ -226,7 +226,12 @@ def _disobeys(talk: Talk, place: int) -> str | None:
 
 RULES = (
     Rule("reported-error", 40, "it is a message of type error", _reported),
-    Rule("denies-output", 30, "it claims success or another figure than the output before it, or than the tools of its sender", _denies_output),
+    Rule(
+        "denies-output",
+        30,
+        "it claims success or another figure than the output before it, or than the tools of its sender",
+        _denies_output,
+    ),
     Rule("breaks-off", 25, "it was cut off by a limit, or ends within a block of code", _breaks_off),
     Rule("says-nothing", 25, "it answers somebody or is to all, and is empty", _says_nothing),
     Rule("disobeys", 20, "it has not the form or the length that its request demanded", _disobeys),

@@ -222,7 +222,8 @@ def mark_dirty(raw: Raw, owner_id: int, trace_ids: list[str], at: int) -> None:
     rows = [(owner_id, trace_id, 1, at, at, 0) for trace_id in trace_ids]
     # In this order: MySQL compares with what was assigned before.
     sooner = ",".join(
-        f"{column}=CASE WHEN dueAt>{at + _FAR_US} THEN {at} ELSE {column} END" for column in ("dirtyAt", "dueAt")
+        f"{column}=CASE WHEN dueAt>{at + _FAR_US} THEN {at} ELSE {column} END"
+        for column in ("dirtyAt", "dueAt")
     )
     raw.upsert("trace_dirty", _MARK, "userId,traceId", f"{_AGAIN},{sooner}", rows)
 

@@ -59,7 +59,12 @@ FINISH = (
     "gen_ai.response.finish_reasons", "llm.finish_reason", "llm.response.finish_reason", "ai.response.finishReason",
     "gen_ai.completion.0.finish_reason", "gen_ai.response.finish_reason", "gen_ai.response.stop_reason", "llm.response.stop_reason",
 )  # fmt: skip
-LIMIT = ("gen_ai.request.max_tokens", "llm.request.max_tokens", "ai.settings.maxOutputTokens", "ai.settings.maxTokens")
+LIMIT = (
+    "gen_ai.request.max_tokens",
+    "llm.request.max_tokens",
+    "ai.settings.maxOutputTokens",
+    "ai.settings.maxTokens",
+)
 LIMIT_REACHED = "max_tokens"
 TOOL_NAME = ("gen_ai.tool.name", "tool.name", "ai.toolCall.name", "tool_name")
 TOOL_CALL_ID = ("gen_ai.tool.call.id", "tool.id", "ai.toolCall.id", "message.tool_call_id", "tool_call.id")

@@ -52,6 +52,8 @@ def _wanted(records: Iterable[Any], off: frozenset[str], refused: list[str]) -> 
         if framework is None:
             framework = frameworks[scope] = framework_of(named(scope))
         if framework in off:
-            refused.append(f"the integration '{framework}' is switched off in this space (Settings, Integrations)")
+            refused.append(
+                f"the integration '{framework}' is switched off in this space (Settings, Integrations)"
+            )
         else:
             yield record

@@ -43,7 +43,11 @@ class Snippet:
         return f"{'npm install' if self.language == 'TypeScript' else 'pip install'} {self.packages}"
 
     def filled(self, endpoint: str, key: str) -> str:
-        return self.code.replace("ENDPOINT/", f"{endpoint}/").replace("=ENDPOINT", f"={endpoint}").replace("KEY", key)
+        return (
+            self.code.replace("ENDPOINT/", f"{endpoint}/")
+            .replace("=ENDPOINT", f"={endpoint}")
+            .replace("KEY", key)
+        )
 
 
 def _openinference(name: str, package: str, module: str, instrumentor: str) -> Snippet:
@@ -52,7 +56,9 @@ def _openinference(name: str, package: str, module: str, instrumentor: str) -> S
         f"{_SETUP}\nfrom openinference.instrumentation.{module} import {instrumentor}\n\n"
         f"# Before the first agent is made.\n{instrumentor}().instrument(tracer_provider=provider)\n"
     )
-    return Snippet(name, "OpenInference", "Python", f"openinference-instrumentation-{package} {_EXPORTER}", code)
+    return Snippet(
+        name, "OpenInference", "Python", f"openinference-instrumentation-{package} {_EXPORTER}", code
+    )
 
 
 SNIPPETS: tuple[Snippet, ...] = (
@@ -96,7 +102,7 @@ SNIPPETS: tuple[Snippet, ...] = (
         "built in",
         "Python",
         '"strands-agents[otel]"',
-        f"{_SETUP}\nfrom strands import Agent\n\n# Agents trace through the global provider by themselves.\nagent = Agent(name=\"researcher\")\n",
+        f'{_SETUP}\nfrom strands import Agent\n\n# Agents trace through the global provider by themselves.\nagent = Agent(name="researcher")\n',
     ),
     _openinference("LlamaIndex", "llama-index", "llama_index", "LlamaIndexInstrumentor"),
     _openinference("smolagents", "smolagents", "smolagents", "SmolagentsInstrumentor"),

@@ -29,6 +29,12 @@ def _switch(integration_id: str, active: bool) -> ResponseReturnValue:
     framework = db.get_or_404(Integration, integration_id).framework
     if switch(framework, active):
         verb = "switch_on" if active else "switch_off"
-        record(f"integration.{verb}", integration_id, framework, before={"active": not active}, after={"active": active})
+        record(
+            f"integration.{verb}",
+            integration_id,
+            framework,
+            before={"active": not active},
+            after={"active": active},
+        )
         db.session.commit()
     return done(url_for("settings.integrations"))

@@ -102,7 +102,12 @@ def listening():
     latest = queries.latest_run()
     first = "first" in request.args
     response = page("overview/_listening.html", latest=latest, first=first)
-    if first and wants_fragment() and queries.space_facts().has_data and (latest or not sample.busy(g.owner_id)):
+    if (
+        first
+        and wants_fragment()
+        and queries.space_facts().has_data
+        and (latest or not sample.busy(g.owner_id))
+    ):
         response.headers["HX-Redirect"] = (
             url_for("tasks.show", task_id=latest.id) if latest else url_for("overview.index")
         )

@@ -56,7 +56,9 @@ def rotate_keys(keep_key: bool) -> None:
         else:
             click.echo(f"No secret needs the key {key} any more: take it out of {_where(settings)}.")
     if settings.secret_keys and not keep_key and before[0] == ring.ids[0] and not done.secrets:
-        click.echo("For a new key put 32 random bytes in front of SECRET_KEYS (`openssl rand -hex 32`), restart, and run this again.")
+        click.echo(
+            "For a new key put 32 random bytes in front of SECRET_KEYS (`openssl rand -hex 32`), restart, and run this again."
+        )
     for table, row_id, reason in done.unreadable[:20]:
         click.echo(f"{table} {row_id}: {reason}", err=True)
     if done.unreadable:
@@ -80,13 +82,13 @@ def _record(before: list[str], key: str, number: int) -> None:
     """In the trail of the first administrator: the keys are the installation's, not a space's."""
     if before[0] == key and not number:
         return
-    administrator = db.session.scalar(
-        select(User.id).where(User.role == "admin").order_by(User.id).limit(1)
-    )
+    administrator = db.session.scalar(select(User.id).where(User.role == "admin").order_by(User.id).limit(1))
     db.session.rollback()
     if administrator is None:
         return
     bind_owner(db.session, administrator)
     db.session.connection(execution_options={"writes": True})
-    record("secrets.rotate", key, f"key {key}", before={"key": before[0]}, after={"key": key, "secrets": number})
+    record(
+        "secrets.rotate", key, f"key {key}", before={"key": before[0]}, after={"key": key, "secrets": number}
+    )
     db.session.commit()

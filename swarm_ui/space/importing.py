@@ -234,7 +234,9 @@ def store(
         connection.execute(change.values(lines=number, done=checked.end["rows"], finished_at=clock.now()))
         # The full text of the runs is not in the archive.
         connection.execute(delete(SearchBacklog).where(SearchBacklog.owner_id == owner_id))
-        connection.execute(insert(SearchBacklog).values({SearchBacklog.owner_id: owner_id, SearchBacklog.done_to: ""}))
+        connection.execute(
+            insert(SearchBacklog).values({SearchBacklog.owner_id: owner_id, SearchBacklog.done_to: ""})
+        )
         bump(connection, owner_id)
         let_in = Membership.__table__.select().where(Membership.owner_id == owner_id)
         members = len(connection.execute(let_in).all())

@@ -45,8 +45,7 @@ def list_of(here: Address, cursor: str | None) -> dict[str, Any]:
         "cursor": cursor,
         "next_url": tasks.next and here.url(cursor=tasks.next),
         "lines": [
-            line_of(task, names, workflow_names, now, columns, snippets.get(task.id))
-            for task in tasks.items
+            line_of(task, names, workflow_names, now, columns, snippets.get(task.id)) for task in tasks.items
         ],
         "reach": reach,
         "columns": address.COLUMNS,

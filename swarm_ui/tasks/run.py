@@ -207,7 +207,11 @@ def _deadline_of(task: Task) -> datetime | None:
     if task.status not in ("running", "pending") or task.deadline_at is None:
         return None
     patience = timedelta(seconds=current_app.config["SETTINGS"].run_timeout)
-    return None if task.last_progress_at and task.deadline_at == task.last_progress_at + patience else task.deadline_at
+    return (
+        None
+        if task.last_progress_at and task.deadline_at == task.last_progress_at + patience
+        else task.deadline_at
+    )
 
 
 def _callout(task: Task, timeline: Timeline, diagnosis: explain.Diagnosis) -> Callout | None:

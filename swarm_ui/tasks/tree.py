@@ -24,7 +24,9 @@ class Span(NamedTuple):
     error_type: str | None
     error_message: str | None
     tokens: int | None = None
-    facts: str | None = None  # of calls alone: which tool, whether it hands over, how the model's answer ended
+    facts: str | None = (
+        None  # of calls alone: which tool, whether it hands over, how the model's answer ended
+    )
 
 
 class Tree:

@@ -119,7 +119,11 @@ def test_nothing_changes_before_the_time_that_is_named_and_something_may_then():
             f"running Nightly report, must end by {minute(NOW)}, still running",
         ),
         (
-            Facts(running=(Running("t", "Nightly report", NOW, deadline_at=ago(minutes=5), waits_for="browser"),)),
+            Facts(
+                running=(
+                    Running("t", "Nightly report", NOW, deadline_at=ago(minutes=5), waits_for="browser"),
+                )
+            ),
             f"waiting for browser in Nightly report, must end by {minute(ago(minutes=5))}, still running",
         ),
         (Facts(score=38, streak=9, executions=9, last_seen=NOW), "9 failures in a row, score 38"),

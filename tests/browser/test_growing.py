@@ -164,7 +164,9 @@ def test_a_filter_stays_while_lines_come(growing, mira):
 
 def test_a_click_is_not_lost_while_the_page_asks_what_is_new(growing):
     page, asked = growing.page, []
-    page.route(re.compile("part=timeline"), lambda route: asked.append(route))  # it is on its way for a long time
+    page.route(
+        re.compile("part=timeline"), lambda route: asked.append(route)
+    )  # it is on its way for a long time
     page.wait_for_event("request", lambda request: "part=timeline" in request.url)
     page.locator("a.wf-row", has_text="web_search").click()
     expect(page.locator("#span")).to_contain_text("fabrikam changelog")

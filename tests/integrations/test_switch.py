@@ -42,11 +42,16 @@ def spans() -> int:
 def test_off_and_on_again(client, sender, crewai):
     send(sender, agent(1, "a", scope=CREW))
     assert client.post(f"/settings/integrations/{crewai.id}/off").status_code == 303
-    answer = post(sender, [agent(2, "b", scope=CREW), agent(3, "c", scope=("mine", "1")), agent(4, "d", scope=CREW)])
+    answer = post(
+        sender, [agent(2, "b", scope=CREW), agent(3, "c", scope=("mine", "1")), agent(4, "d", scope=CREW)]
+    )
     assert answer.status_code == 200
     partial = answer.get_json()["partialSuccess"]
     assert partial["rejectedSpans"] == "2"
-    assert partial["errorMessage"] == "the integration 'crewai' is switched off in this space (Settings, Integrations) (×2)"
+    assert (
+        partial["errorMessage"]
+        == "the integration 'crewai' is switched off in this space (Settings, Integrations) (×2)"
+    )
     assert spans() == 2
     assert client.post(f"/settings/integrations/{crewai.id}/on").status_code == 303
     send(sender, agent(2, "b", scope=CREW))
@@ -70,7 +75,10 @@ def test_a_version_that_was_on_its_way_changes_nothing(client, sender, crewai):
     shown = Page(client.get("/settings/integrations"), "/settings/integrations").find(id="integrations")
     assert "2.0" in shown.get_text()
     assert "Off" in shown.get_text()
-    assert post(sender, [agent(2, "a", scope=(CREW[0], "2.0"))]).get_json()["partialSuccess"]["rejectedSpans"] == "1"
+    assert (
+        post(sender, [agent(2, "a", scope=(CREW[0], "2.0"))]).get_json()["partialSuccess"]["rejectedSpans"]
+        == "1"
+    )
 
 
 def test_protobuf_logs_and_metrics(client, sender, make, alice):
@@ -83,7 +91,12 @@ def test_protobuf_logs_and_metrics(client, sender, make, alice):
     answer = post(sender, metric("tokens", [point]), signal="metrics")
     assert answer.get_json()["partialSuccess"]["rejectedDataPoints"] == "1"
     with db.engine.connect() as connection:
-        assert connection.exec_driver_sql("SELECT (SELECT COUNT(*) FROM log_records)+(SELECT COUNT(*) FROM metric_points)").scalar() == 0
+        assert (
+            connection.exec_driver_sql(
+                "SELECT (SELECT COUNT(*) FROM log_records)+(SELECT COUNT(*) FROM metric_points)"
+            ).scalar()
+            == 0
+        )
 
 
 def test_it_holds_at_once_in_another_process(client, sender, crewai, environ):

@@ -12,7 +12,10 @@ from tests.projection.world import World
 
 def a_run(trace: int, steps: int) -> list:
     root = workflow(1, "nightly", trace=trace, seconds=99)
-    return [root, *(agent(number, f"a{number % 3}", 1, trace=trace, at=number) for number in range(2, steps + 2))]
+    return [
+        root,
+        *(agent(number, f"a{number % 3}", 1, trace=trace, at=number) for number in range(2, steps + 2)),
+    ]
 
 
 @pytest.fixture

@@ -47,7 +47,9 @@ def test_messages_are_kept_as_they_were_told(machine, told):
         ("coder", "demo", "reasoning"), ("planner", "demo", "coordination"),
     ]  # fmt: skip
     assert found.task.agent_count == 2
-    assert [part.executions for part in found.parts().values()] == [0, 0], "while it goes on nobody knows how it ends"
+    assert [part.executions for part in found.parts().values()] == [0, 0], (
+        "while it goes on nobody knows how it ends"
+    )
     machine.patch(f"/tasks/{task}", {"status": "completed"})
     assert [part.executions for part in told().parts().values()] == [1, 1]
 

@@ -27,7 +27,8 @@ def everywhere(number: int) -> set[tuple[str, str]]:
             for column in table.columns:
                 names_person = column.name in ("userId", "ownerId", "memberId", "creatorId", "actorId")
                 if (names_person or (table.name, column.name) == ("users", "id")) and connection.execute(
-                    text(f"SELECT 1 FROM {table.name} WHERE {column.name} = :number LIMIT 1"), {"number": number}
+                    text(f"SELECT 1 FROM {table.name} WHERE {column.name} = :number LIMIT 1"),
+                    {"number": number},
                 ).first():
                     found.add((table.name, column.name))
     return found
@@ -67,7 +68,9 @@ def test_nothing_is_left(filled, neighbour, client, worker, time, alice, make):
     assert all(work.done[name] >= number for name, number in work.planned.items())
     assert everywhere(alice.id) <= STAYS
     assert ("memberships", "ownerId") not in everywhere(alice.id)
-    assert db.session.scalars(select(Membership.owner_id)).all() == [neighbour.id], "her place with others stays"
+    assert db.session.scalars(select(Membership.owner_id)).all() == [neighbour.id], (
+        "her place with others stays"
+    )
     assert key_of(alice) != key
     assert rows_of(neighbour, without=frozenset()) == before
     assert files_of(neighbour) == files
@@ -78,7 +81,9 @@ def test_in_small_transactions_over_many_rounds(filled, client, worker, monkeypa
     monkeypatch.setattr(erasure, "ROWS_A_TRANSACTION", 2)
     monkeypatch.setattr(erasure.delete_portion, "__defaults__", (2,))
     client.post("/settings/data/erase", data=NAME)
-    monkeypatch.setattr(erasure.time, "monotonic", iter(range(1_000_000)).__next__)  # every portion takes longer than its time
+    monkeypatch.setattr(
+        erasure.time, "monotonic", iter(range(1_000_000)).__next__
+    )  # every portion takes longer than its time
     rounds = 0
     while worker():
         rounds += 1
@@ -128,7 +133,9 @@ def test_what_was_let_in_before_goes_too(filled, client, app, worker, time):
     client.post("/settings/data/erase", data=NAME)
     drain(worker)
     assert left_of(filled) == {}
-    append_spans(db.engine, filled.id, read_traces(encoded(document(agent(70, "late", trace=7))), JSON).records)
+    append_spans(
+        db.engine, filled.id, read_traces(encoded(document(agent(70, "late", trace=7))), JSON).records
+    )
     time.forward(seconds=58)
     drain(worker)
     assert left_of(filled) == {}
@@ -143,7 +150,10 @@ def test_others_are_led_to_their_own_space(filled, client, client_of, bob, app):
     client.post("/settings/data/erase", data=NAME)
     assert visitor.get("/agents").status_code == 200
     db.session.rollback()
-    assert set(db.session.execute(select(BrowserSession.owner_id, BrowserSession.member_id))) == {(bob.id, bob.id), (filled.id, filled.id)}
+    assert set(db.session.execute(select(BrowserSession.owner_id, BrowserSession.member_id))) == {
+        (bob.id, bob.id),
+        (filled.id, filled.id),
+    }
 
 
 @pytest.mark.parametrize("typed", ["", "alice", "Bob Baker", "Alice  Archer", "a" * 900])
@@ -180,13 +190,18 @@ def test_nobody_but_the_owner(filled, client_of, bob, app):
 def test_administrators_see_that_it_was(filled, client, client_of, root, bob, run, time):
     client.post("/settings/data/erase", data=NAME)
     run("space", "erase", "--email", "alice@example.org", "--yes")
-    assert "Alice Archer" in Page(client_of(root).get("/settings/data"), "/settings/data").find(id="erasures").get_text()
+    assert (
+        "Alice Archer"
+        in Page(client_of(root).get("/settings/data"), "/settings/data").find(id="erasures").get_text()
+    )
     assert "erasures" not in client_of(bob).get("/settings/data").get_data(as_text=True)
     time.forward(seconds=61)
     run("space", "erase", "--email", "alice@example.org", "--yes")
     assert "This space was erased" in client.get("/settings/data/erase").get_data(as_text=True)
     polled = client.get("/settings/data/erase", headers={"HX-Request": "true"})
-    assert (polled.status_code, polled.headers["HX-Refresh"]) == (204, "true"), "the page that waited is drawn anew"
+    assert (polled.status_code, polled.headers["HX-Refresh"]) == (204, "true"), (
+        "the page that waited is drawn anew"
+    )
 
 
 def test_the_event_is_written_and_goes_with_the_trail(filled, client, worker, time):

@@ -19,7 +19,9 @@ from tests.space.conftest import LARGE, SECRET, export_of, read, rows
 def test_every_owned_table_is_there(filled, client):
     lines = export_of(client)
     kept = [table for table in owned_tables() if table not in MADE_ANEW]
-    assert sorted(rows(lines)) == sorted([*kept, "files"]), "fill the new table in conftest.py, so that it is tested"
+    assert sorted(rows(lines)) == sorted([*kept, "files"]), (
+        "fill the new table in conftest.py, so that it is tested"
+    )
     assert lines[0]["format"] == "swarm-ui space"
     assert lines[0]["space"]["email"] == "alice@example.org"
     assert int(lines[0]["space"]["key"]) > 0
@@ -29,7 +31,10 @@ def test_every_owned_table_is_there(filled, client):
 
 def test_it_is_a_download_that_no_cache_keeps(filled, client):
     with client.post("/settings/data/export") as response:
-        assert response.headers["Content-Disposition"] == 'attachment; filename="swarm-ui-alice-archer-2026-11-17.jsonl.gz"'
+        assert (
+            response.headers["Content-Disposition"]
+            == 'attachment; filename="swarm-ui-alice-archer-2026-11-17.jsonl.gz"'
+        )
         assert response.headers["Cache-Control"] == "no-store"
         assert response.mimetype == "application/gzip"
         gzip.decompress(response.get_data())

@@ -61,7 +61,9 @@ def test_out_and_in_again_is_equal(archive, filled, app, client, run, time, key_
     tasks = [task["id"] for task in client.get("/api/v1/tasks").get_json()["items"]]
     assert len(tasks) == 2
     paths = [f"/api/v1/{name}" for name in ("agents", "tasks", "workflows", "alerts")]
-    paths += [f"/api/v1/tasks/{task}/{part}" for task in tasks for part in ("spans", "messages", "logs", "history")]
+    paths += [
+        f"/api/v1/tasks/{task}/{part}" for task in tasks for part in ("spans", "messages", "logs", "history")
+    ]
     answers, mine = api(client, {}, paths), rows_of(filled, without=frozenset(), places=True)
     shown = page_of(client, f"/tasks/{tasks[0]}")
     key = key_of(filled)
@@ -90,7 +92,9 @@ def test_out_and_in_again_is_equal(archive, filled, app, client, run, time, key_
     assert page_of(client, f"/tasks/{tasks[0]}") == shown
     back = export_of(client)
     assert rows(back, without=APART) == rows(lines, without=APART)
-    assert [line["member"] for line in back if "member" in line] == [line["member"] for line in lines if "member" in line]
+    assert [line["member"] for line in back if "member" in line] == [
+        line["member"] for line in lines if "member" in line
+    ]
 
     headers = key_for(filled, "swk_" + "again" * 8)
     send(app.test_client(), llm(60, 2, (1, 1), at=3.0), agent(61, "triage", trace=3), headers=headers)
@@ -125,7 +129,9 @@ def test_a_payload_in_storage_opens_again(gone, run, client):
     task = next(t for t in client.get("/api/v1/tasks").get_json()["items"] if t["errorType"])
     spans = client.get(f"/api/v1/tasks/{task['id']}/spans").get_json()["items"]
     assert len(spans) == 6
-    page = client.get(f"/tasks/{task['id']}/spans/{6:016x}", headers={"HX-Request": "true"}).get_data(as_text=True)
+    page = client.get(f"/tasks/{task['id']}/spans/{6:016x}", headers={"HX-Request": "true"}).get_data(
+        as_text=True
+    )
     assert LARGE[:500] in page
 
 
@@ -151,7 +157,10 @@ def test_the_same_provider_tells_a_person_again(gone, run, tmp_path, alice, bob)
     lines = read(gone.read_bytes())
     for line in lines:
         if "person" in line and line["person"]["id"] == bob.id:
-            line["person"] |= {"createdAt": "2020-01-01T00:00:00.000000Z", "identity": identity_of("https://id|bob")}
+            line["person"] |= {
+                "createdAt": "2020-01-01T00:00:00.000000Z",
+                "identity": identity_of("https://id|bob"),
+            }
     write(tmp_path / "other.gz", lines)
     run("space", "import", str(tmp_path / "other.gz"), "--email", "alice@example.org")
     db.session.rollback()
@@ -239,7 +248,9 @@ def test_broken_off_it_goes_on_where_it_stopped(gone, run, monkeypatch, alice, a
     stopped = sum(left_of(alice).values())
     assert 0 < stopped < sum(lines[-1]["end"]["rows"].values())
     headers = key_for(alice)
-    refused = app.test_client().post("/v1/traces", data=b"{}", headers=headers | {"Content-Type": "application/json"})
+    refused = app.test_client().post(
+        "/v1/traces", data=b"{}", headers=headers | {"Content-Type": "application/json"}
+    )
     assert refused.status_code == 503
     assert refused.headers["Retry-After"]
     said = client.get("/settings/data").get_data(as_text=True)
@@ -255,7 +266,9 @@ def test_another_archive_does_not_go_on_with_it(gone, run, monkeypatch, tmp_path
     monkeypatch.undo()
     lines = read(gone.read_bytes())
     write(tmp_path / "other.gz", [lines[0] | {"product": "other"}, *lines[1:]])
-    assert "another archive was broken off" in run("space", "import", str(tmp_path / "other.gz"), "--email", "alice@example.org", code=1)
+    assert "another archive was broken off" in run(
+        "space", "import", str(tmp_path / "other.gz"), "--email", "alice@example.org", code=1
+    )
     run("space", "erase", "--email", "alice@example.org", "--yes")
     time.forward(seconds=61)
     run("space", "erase", "--email", "alice@example.org", "--yes")

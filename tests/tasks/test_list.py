@@ -307,9 +307,7 @@ def test_statements_do_not_grow_with_rows(client, make, alice, statements):
     assert count() == few
 
 
-def test_what_stands_beside_the_list_is_read_again_only_after_a_change(
-    client, make, alice, page, statements
-):
+def test_what_stands_beside_the_list_is_read_again_only_after_a_change(client, make, alice, page, statements):
     agent = make.agent(alice, name="coder")
     make.task(alice, name="Fix the build", agents=[agent], workflow_id=make.workflow(alice, name="CI").id)
 

@@ -209,8 +209,12 @@ def test_the_product_itself_acts_under_its_name(page, make, alice):
 
 
 def test_what_was_made_is_shown_without_its_empty_fields(page, make, alice):
-    make.event(alice, action="agent.create", before=None, after={"name": "coder", "serviceName": "", "edited": []})
-    make.event(alice, action="agent.update", before={"description": ""}, after={"description": "Writes. " * 100})
+    make.event(
+        alice, action="agent.create", before=None, after={"name": "coder", "serviceName": "", "edited": []}
+    )
+    make.event(
+        alice, action="agent.update", before={"description": ""}, after={"description": "Writes. " * 100}
+    )
     seen = page("/settings/audit")
     assert "service name" not in seen.text
     assert "name coder" in seen.text
