@@ -60,5 +60,10 @@ def stable(*parts: object) -> str:
     return _encode(_hash("\x1f".join(map(str, parts))) >> 28)
 
 
+_blank = blake2b(digest_size=16)  # to copy it is quicker than to make one
+
+
 def _hash(text: str) -> int:
-    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest(), "big")
+    hashed = _blank.copy()
+    hashed.update(text.encode("utf-8", "surrogatepass"))
+    return int.from_bytes(hashed.digest(), "big")

@@ -13,11 +13,11 @@
 
 import re
 from functools import lru_cache
-from hashlib import sha256
 from typing import Any
 
 from swarm_ui.ingest import conventions as c
 from swarm_ui.ingest.answered import cut_by, is_mute
+from swarm_ui.ingest.fastzlib import zlib
 from swarm_ui.ingest.handovers import SOMEBODY, handed_to, tool_calls
 from swarm_ui.ingest.records import SpanRecord, optional_id
 from swarm_ui.ingest.values import (
@@ -159,9 +159,11 @@ def document_of(record: SpanRecord, resource: str) -> bytes:
 
 
 def content_hash(facts: Facts, document: bytes) -> int:
-    """63 bits of everything that the span says, equal for equal content however it was encoded."""
-    besides = f"\x1f{facts.status}\x1f{facts.name}\x1f{facts.parent_id}\x1f{facts.started_at}\x1f{facts.ended_at}\x1f{facts.scope}"
-    return int.from_bytes(sha256(document + besides.encode()).digest()[:8]) >> 1
+    """63 bits of everything that the span says, equal for equal content however it was encoded. Two checksums: it tells contents of one span
+    from each other and puts them in an order, which needs no secret, and takes a tenth of the time."""
+    besides = f"\x1f{facts.status}\x1f{facts.name}\x1f{facts.parent_id}\x1f{facts.started_at}\x1f{facts.ended_at}\x1f{facts.scope}".encode()
+    crc = zlib.crc32(besides, zlib.crc32(document))
+    return crc << 31 | zlib.adler32(besides, zlib.adler32(document)) & 0x7FFFFFFF
 
 
 def _kind(attributes: dict[str, Any], operation: str, said: dict[str, Any]) -> str:

@@ -2,7 +2,6 @@
 
 import threading
 import time
-import zlib as slower_zlib
 from contextlib import suppress
 from typing import Any
 
@@ -13,13 +12,7 @@ from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 from swarm_ui import clock
 from swarm_ui.errors import Refused
 from swarm_ui.extensions import db
-
-try:
-    from isal import isal_zlib
-except ImportError:  # on processors that it is not made for
-    isal_zlib = None  # type: ignore[assignment]
-# isal's takes less than half the time.
-zlib: Any = isal_zlib or slower_zlib
+from swarm_ui.ingest.fastzlib import zlib
 
 _CHUNK = 64 * 1024
 

@@ -30,9 +30,9 @@ from swarm_ui.rawsql import Busy, Raw, retrying, transaction
 from swarm_ui.search import index
 
 log = logging.getLogger(__name__)
-BATCH = 128
+BATCH = 192
 SMALLEST_BATCH = 16
-ROWS_A_TRANSACTION = 4_000
+ROWS_A_TRANSACTION = 6_000
 # How long a run waits while another worker still has one of its traces.
 POSTPONED_US = 200_000
 

@@ -16,7 +16,7 @@ MOST_WORDS = 20_000
 LONGEST = 40
 _UNBROKEN = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 # ASCII in one pass: letters to lower case, all that is no letter or digit to blanks.
-_PLAIN = {code: chr(code).lower() if chr(code).isalnum() else " " for code in range(128)}
+_PLAIN = bytes(ord(chr(code).lower()) if code < 128 and chr(code).isalnum() else 32 for code in range(256))
 _ANY = re.compile(f"[^\\W_{_UNBROKEN}]+|[{_UNBROKEN}]+")
 _RUN = re.compile(f"[{_UNBROKEN}]")
 
@@ -34,7 +34,7 @@ def terms_of(mark: str, texts: Iterable[str | None]) -> str:
     # One letter beyond ASCII would make all that is said together five times as dear.
     plain = " ".join([text for text in said if text.isascii()])[:MOST_LETTERS]
     other = " ".join([text for text in said if not text.isascii()])[: MOST_LETTERS - len(plain)]
-    words = set(plain.translate(_PLAIN).split())
+    words = set(_plainly(plain))
     if other:
         words.update(_words(other))
     if not words:
@@ -46,9 +46,13 @@ def terms_of(mark: str, texts: Iterable[str | None]) -> str:
     return between + between.join(sorted(words)[:MOST_WORDS])
 
 
+def _plainly(text: str) -> list[str]:
+    return text.encode("ascii").translate(_PLAIN).decode("ascii").split()
+
+
 def _words(text: str) -> list[str]:
     if (text := text.replace("…", " ")).isascii():  # as what was cut short ends
-        return text.translate(_PLAIN).split()
+        return _plainly(text)
     words: list[str] = _ANY.findall(text.lower())
     if not _RUN.search(text):
         return words
@@ -72,7 +76,7 @@ def wanted(mark: str, phrase: str) -> list[tuple[str, bool]]:
     Ends may be missing: "refund" finds "refunds".
     """
     found: list[tuple[str, bool]] = []
-    for word in phrase.translate(_PLAIN).split() if phrase.isascii() else _ANY.findall(phrase.lower()):
+    for word in _plainly(phrase) if phrase.isascii() else _ANY.findall(phrase.lower()):
         if _RUN.match(word):
             found += [(mark + pair, False) for pair in _pairs(word)] or [(mark + word, True)]
         else:
