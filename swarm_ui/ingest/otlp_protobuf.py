@@ -23,6 +23,9 @@ from swarm_ui.ingest.records import (
 from swarm_ui.jsontext import DEEPEST
 
 
+_NO_TRACE, _NO_SPAN = bytes(16), bytes(8)
+
+
 def parse(message_type: Any, body: bytes) -> Any:
     message = message_type()
     try:
@@ -61,16 +64,32 @@ def _value(value: Any, depth: int) -> Any:
     return base64.b64encode(value.bytes_value).decode()
 
 
+def _event_of(event: Any) -> dict[str, Any]:
+    return {
+        "name": event.name,
+        "at": moment(event.time_unix_nano),
+        "attributes": attributes_of(event.attributes),
+    }
+
+
+def _link_of(link: Any) -> dict[str, Any]:
+    return {
+        "traceId": link.trace_id.hex(),
+        "spanId": link.span_id.hex(),
+        "attributes": attributes_of(link.attributes),
+    }
+
+
 def span_of(span: Any, resource: dict[str, Any], scope: tuple[str, str]) -> SpanRecord:
     record = SpanRecord()
     trace_id, span_id, parent = span.trace_id, span.span_id, span.parent_span_id
-    if len(trace_id) == 16 and len(span_id) == 8 and any(trace_id) and any(span_id):
+    if len(trace_id) == 16 and len(span_id) == 8 and trace_id != _NO_TRACE and span_id != _NO_SPAN:
         record.trace_id, record.span_id = trace_id.hex(), span_id.hex()
     else:
         record.trace_id, record.span_id = checked_ids(
             trace_id.hex(), span_id.hex()
         )  # which says what is wrong
-    record.parent_id = parent.hex() if len(parent) == 8 and any(parent) else None
+    record.parent_id = parent.hex() if len(parent) == 8 and parent != _NO_SPAN else None
     record.name = span.name
     record.started_at, record.ended_at = times(span.start_time_unix_nano, span.end_time_unix_nano)
     record.status, record.status_message = 0, ""
@@ -79,22 +98,8 @@ def span_of(span: Any, resource: dict[str, Any], scope: tuple[str, str]) -> Span
         record.status = status.code if status.code in (1, 2) else 0
         record.status_message = status.message
     record.attributes = attributes_of(span.attributes)
-    record.events = [
-        {
-            "name": event.name,
-            "at": moment(event.time_unix_nano),
-            "attributes": attributes_of(event.attributes),
-        }
-        for event in span.events
-    ]
-    record.links = [
-        {
-            "traceId": link.trace_id.hex(),
-            "spanId": link.span_id.hex(),
-            "attributes": attributes_of(link.attributes),
-        }
-        for link in span.links
-    ]
+    record.events = [_event_of(event) for event in events] if (events := span.events) else []
+    record.links = [_link_of(link) for link in links] if (links := span.links) else []
     record.resource = resource
     record.scope = scope
     record.remote_parent = span.flags & REMOTE_PARENT == REMOTE_PARENT
