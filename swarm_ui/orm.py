@@ -170,7 +170,8 @@ def prepare_sqlite(connection: Any) -> None:
     # 32 MB of log: a page that many commits change is copied into the database once for all of them.
     cursor.execute("PRAGMA wal_autocheckpoint=4000")
     cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.execute("PRAGMA cache_size=-4000")
+    # 16 MB: a busy writer comes back to pages of a dozen indexes all over the file. What it leaves goes with the process (memory.py).
+    cursor.execute("PRAGMA cache_size=-16000")
     cursor.execute("PRAGMA temp_store=MEMORY")
     cursor.close()
 
