@@ -52,10 +52,12 @@ def own_memory() -> int:
 
 def take_turn(lock: Path) -> bool:
     """Whether no other process is renewing itself; until this one has ended, none will."""
-    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = None
     try:
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        os.close(descriptor)
+        if descriptor is not None:
+            os.close(descriptor)
         return False
     return True

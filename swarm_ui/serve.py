@@ -240,11 +240,13 @@ class WebWorker(ThreadWorker):
 
     def notify(self) -> None:
         super().notify()
-        if self.alive and self.renewal.is_due(self.nr) and take_turn(self.app.renewals):
+        if self.alive and self.renewal.is_due(self.nr) and self.is_idle() and take_turn(self.app.renewals):
             log.info("ends to be renewed", extra={"pid": self.pid})
-            self.alive = (
-                False  # it answers what has begun, and what kept connections ask in the next two seconds
-            )
+            self.alive = False  # what kept connections ask in the next two seconds is answered
+
+    def is_idle(self) -> bool:
+        """No answer is on its way, such as a long download: all connections wait for a request."""
+        return bool(self.nr_conns == len(self.keepalived_conns) + len(self.pending_conns))
 
 
 class WebServer(BaseApplication):

@@ -76,20 +76,27 @@ def forget(pid: int) -> None:
     """A process has ended: what it counted is added to what those before it did, so that reading does not take longer with each of them."""
     if _FOLDER not in os.environ:
         return
+    try:
+        with _alone() as folder:
+            for path in folder.glob(f"*_{pid}.db"):
+                _add_to_ended(path)
+    except OSError as error:  # the folder is gone, or the disk full: no reason to end too
+        log.warning("what a process counted stays apart", extra={"pid": pid, "reason": str(error)})
+
+
+def _add_to_ended(path: Path) -> None:
     from prometheus_client.mmap_dict import MmapedDict
 
-    with _alone() as folder:
-        for path in folder.glob(f"*_{pid}.db"):
-            try:
-                counted = [row[:3] for row in MmapedDict.read_all_values_from_file(str(path))]
-            except (RuntimeError, ValueError, struct.error) as error:  # it was killed while it began
-                log.warning("what a process counted is lost", extra={"pid": pid, "reason": str(error)})
-                counted = []
-            ended = MmapedDict(str(folder / f"{path.name.partition('_')[0]}_{_ENDED}.db"))
-            for key, value, at in counted:
-                ended.write_value(key, ended.read_value(key)[0] + value, at)
-            ended.close()
-            path.unlink()
+    try:
+        counted = [row[:3] for row in MmapedDict.read_all_values_from_file(str(path))]
+    except (RuntimeError, ValueError, struct.error) as error:  # it was killed while it began
+        log.warning("what a process counted is lost", extra={"file": path.name, "reason": str(error)})
+        counted = []
+    ended = MmapedDict(str(path.with_name(f"{path.name.partition('_')[0]}_{_ENDED}.db")))
+    for key, value, at in counted:
+        ended.write_value(key, ended.read_value(key)[0] + value, at)
+    ended.close()
+    path.unlink()
 
 
 @contextmanager

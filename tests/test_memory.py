@@ -62,3 +62,7 @@ def test_one_process_after_the_other(tmp_path):
     assert others_turn(), "the one before has ended"
     assert take_turn(tmp_path / "lock")
     assert not others_turn()
+
+
+def test_no_turn_where_the_folder_is_gone(tmp_path):
+    assert not take_turn(tmp_path / "gone" / "lock")

@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -212,6 +213,24 @@ def test_processes_are_renewed_after_a_busy_time_and_nobody_notices(start, serve
     )
     assert "swarm_ingest_spans_total 150.0" in told
     assert [event for event in server.events() if event["level"] in ("error", "critical")] == []
+
+
+@pytest.mark.parametrize("waiting", ["keepalived_conns", "pending_conns"])
+def test_a_process_that_answers_is_not_renewed(monkeypatch, tmp_path, waiting):
+    monkeypatch.setattr(serve.ThreadWorker, "notify", lambda self: None)
+    worker = object.__new__(serve.WebWorker)
+    worker.renewal = SimpleNamespace(is_due=lambda done: True)
+    worker.app = SimpleNamespace(renewals=tmp_path / "lock")
+    worker.alive, worker.nr, worker.pid = True, 0, 1
+    worker.keepalived_conns, worker.pending_conns = [], []
+
+    worker.nr_conns = 2
+    getattr(worker, waiting).append("a connection without a request")
+    worker.notify()
+    assert worker.alive, "a download goes on"
+    worker.nr_conns = 1
+    worker.notify()
+    assert not worker.alive
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,11 @@ def test_a_file_that_was_cut_off_does_not_stop_the_others(tmp_path, monkeypatch)
     telemetry.render({})
 
 
+def test_a_folder_that_is_gone_ends_nobody(tmp_path, monkeypatch):
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path / "gone"))
+    telemetry.forget(41)
+
+
 def test_one_process_counts_in_memory():
     telemetry.count_spans(3)
     telemetry.count_spans(0)

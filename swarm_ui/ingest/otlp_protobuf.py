@@ -22,7 +22,6 @@ from swarm_ui.ingest.records import (
 )
 from swarm_ui.jsontext import DEEPEST
 
-
 _NO_TRACE, _NO_SPAN = bytes(16), bytes(8)
 
 
