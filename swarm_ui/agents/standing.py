@@ -27,8 +27,10 @@ _STORED = (
     "healthScore,failureStreak,healthWord,status,successRate,type,llmModel,capabilities,running,"
     "totalExecutions,failedExecutions,llmCalls,toolCalls,retrievals,delegations,origin,edited,switchedOff,"
     "lastHeartbeat,lastProgressAt,beatAt,beatTask,watchedAt,heartbeatPeriod,heartbeatGrace,maintenanceSince,maintenanceUntil,"
-    "maintenanceReason,nextChangeAt,healthSince"
+    "maintenanceReason,nextChangeAt,healthSince,revision"
 )
+# What a heartbeat or a person changes; `revision` stands for everything that is set in the form.
+_OTHERS = ("beatAt", "revision", "switchedOff", "maintenanceSince", "maintenanceUntil", "healthWord")
 _MOMENTS = (
     "lastHeartbeat", "lastProgressAt", "beatAt", "watchedAt", "maintenanceSince", "maintenanceUntil", "nextChangeAt", "healthSince",
 )  # fmt: skip
@@ -42,7 +44,8 @@ class Update(NamedTuple):
     values: dict[str, Any]
     before: str
     condition: health.Condition
-    beat_at: Any
+    # What it was worked out from that others change too, as it was stored.
+    read: tuple[Any, ...]
     # Whether a page that shows it looks different now.
     visible: bool
     retyped: bool
@@ -90,7 +93,7 @@ def update_of(
     if not found:
         return None
     row = dict(zip(_STORED.split(","), found[0], strict=True))
-    beat_stored = row["beatAt"]
+    read = tuple(row[column] for column in _OTHERS)
     for column in _MOMENTS:
         row[column] = moment_of(row[column])
     for column in ("capabilities", "running", "edited"):
@@ -104,7 +107,7 @@ def update_of(
         if row["nextChangeAt"] is None:
             return None
         left = health.Condition(row["healthWord"] or "new", "", "", None, None)
-        return Update(owner_id, agent_id, {"nextChangeAt": None}, left.word, left, beat_stored, False, False)
+        return Update(owner_id, agent_id, {"nextChangeAt": None}, left.word, left, read, False, False)
     unmet = foreign and (row["edited"] is None or row["healthScore"] is None)
     if not unmet:
         runs = latest_runs(raw, owner_id, agent_id, now)
@@ -121,7 +124,7 @@ def update_of(
         changed,
         row["healthWord"] or "new",
         condition,
-        beat_stored,
+        read,
         visible,
         "type" in changed,
     )
@@ -154,7 +157,7 @@ def _derived(row: dict[str, Any], latest: list[Run], known: Known) -> dict[str, 
 
 
 def write(raw: Raw, update: Update, now: datetime) -> bool:
-    """False where a heartbeat came in between: what was worked out is not true any more."""
+    """False where a heartbeat or a person came in between: what was worked out is not true any more."""
     columns, stored = [], []
     for column, value in update.values.items():
         columns.append(f"{column}=?")
@@ -164,10 +167,11 @@ def write(raw: Raw, update: Update, now: datetime) -> bool:
             value = dumps(value)
         stored.append(value)
     same = "IS" if raw.sqlite else "<=>"
+    as_read = " AND ".join(f"{column} {same} ?" for column in _OTHERS)
     stamp, mine = database_text(clock.to_us(now)), (update.agent_id, update.owner_id)
     done = raw.execute(
-        f"UPDATE swarm_agents SET {','.join(columns)},updatedAt=? WHERE id=? AND userId=? AND beatAt {same} ?",
-        (*stored, stamp, *mine, update.beat_at),
+        f"UPDATE swarm_agents SET {','.join(columns)},updatedAt=? WHERE id=? AND userId=? AND {as_read}",
+        (*stored, stamp, *mine, *update.read),
     )
     if done and update.condition.word != update.before:
         since = flips.note(raw, update.owner_id, update.agent_id, update.before, update.condition, now)

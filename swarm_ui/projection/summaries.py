@@ -63,7 +63,8 @@ def _parts(items: list[tuple[int, str]]) -> list[list[tuple[int, str]]]:
 
 
 def _refresh_agents(engine: Engine, agents: list[tuple[int, str]]) -> set[tuple[int, str]]:
-    """Returns the workflows that agents of a new type take part in. Those that a heartbeat overtook are worked out once more."""
+    """Returns the workflows that agents of a new type take part in. Those that a heartbeat or a person overtook are worked out once
+    more."""
     showing: set[tuple[int, str]] = set()
     for _attempt in range(_ATTEMPTS):
         now = clock.now()

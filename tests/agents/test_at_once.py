@@ -8,7 +8,8 @@ from sqlalchemy import select
 from swarm_ui.agents import purging
 from swarm_ui.extensions import db
 from swarm_ui.ingest.identity import agent_id_of
-from tests.otlp import agent, llm
+from swarm_ui.projection import summaries
+from tests.otlp import agent, llm, tool
 from tests.projection.test_parallel import at_once, patiently
 from tests.projection.world import World
 
@@ -116,3 +117,47 @@ def test_traces_come_while_their_agent_is_renamed_and_removed(app, client_of, al
     )
     assert {f"writer {number}" for number in range(1, 9)} == {name for (name,) in traced}
     assert len(world.sql("SELECT taskId FROM task_agents WHERE userId=:owner")) == 8
+
+
+@pytest.fixture
+def overtaken(app, client_of, alice, time, monkeypatch):
+    """`overtaken(path, form)`: a writer's run is projected, and a person's request comes between working out where it stands and writing that."""
+
+    def overtake(path, form, switched_off=False):
+        world, client = World(alice.id, time), client_of(alice)
+        world.send(agent(1, "writer", seconds=3), tool(2, "fetch_page", 1))
+        world.project()
+        url = f"/agents/{agent_id_of(alice.space_key, 'demo', 'writer')}"
+        if switched_off:
+            client.post(f"{url}/deactivate")
+        work_out = summaries._updates
+
+        def work_out_and_be_overtaken(*arguments):
+            monkeypatch.setattr(summaries, "_updates", work_out)
+            found = work_out(*arguments)
+            assert client.post(f"{url}/{path}", data=form).status_code == 303
+            return found
+
+        monkeypatch.setattr(summaries, "_updates", work_out_and_be_overtaken)
+        with app.app_context():
+            world.summarise()
+        return stored("swarm_agents", "healthWord", "healthScore", "type", "switchedOff")
+
+    return overtake
+
+
+@pytest.mark.parametrize(
+    ("path", "off_before", "word"), [("activate", True, "healthy"), ("deactivate", False, "inactive")]
+)
+def test_an_agent_that_is_switched_while_it_is_judged_is_judged_once_more(overtaken, path, off_before, word):
+    assert overtaken(path, {}, off_before) == [(word, 100, "execution", not off_before)]
+
+
+def test_what_a_person_sets_while_an_agent_is_judged_stays(overtaken):
+    form = {"name": "writer", "serviceName": "demo", "revision": "0", "type": "analysis"}
+    assert overtaken("edit", form) == [("healthy", 100, "analysis", False)]
+
+
+def test_a_maintenance_that_begins_while_an_agent_is_judged_shows(overtaken):
+    ((word, *_),) = overtaken("maintenance", {"seconds": "1800", "reason": "a new model"})
+    assert word == "maintenance"

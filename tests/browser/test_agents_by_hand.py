@@ -5,6 +5,11 @@ from playwright.sync_api import expect
 
 from tests.browser import swarm
 from tests.browser.conftest import NARROW
+from tests.browser.installation import until
+
+
+def words_of(person):
+    return {agent["healthWord"] for agent in person.ask("GET", "/api/v1/agents")["items"]}
 
 
 def tab_to(page, locator, most=60):
@@ -60,6 +65,8 @@ def test_by_keyboard_alone(tab, mira):
 def test_without_scripts(tab, mira, width):
     mira.send(*swarm.brief(1))
     mira.run(1, "completed")
+    # What the worker says of its agents comes after the run itself, and without a script no page shows it by itself.
+    until(lambda: words_of(mira) == {"healthy"}, "healthy agents")
     opened = tab(mira, script=False, width=width)
     page = opened.page
     opened.open("/agents")

@@ -261,7 +261,7 @@ def test_the_checks_find_what_is_planted(tab, gallery):
         "document.body.append(Object.assign(document.createElement('script'), {text: 'window.hacked = 1'}))"
     )
     opened.page.evaluate("setTimeout(() => { throw new Error('planted') })")
-    opened.page.wait_for_function("true")
+    opened.page.wait_for_function("() => true")
     said = "\n".join(opened.complaints)
     assert "x.png" in said
     assert "planted" in said

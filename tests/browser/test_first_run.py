@@ -45,7 +45,7 @@ def test_a_run_shows_by_itself_within_two_seconds(tab, mira):
     opened.page.wait_for_url("**/tasks/*")
     expect(opened.page.locator(".wf-row").first).to_be_visible()
     painted = opened.page.wait_for_function(
-        "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
+        "() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
     )
     shown = opened.page.evaluate("performance.timeOrigin") + painted.json_value()
     assert shown / 1000 - float(said.stdout) <= 2
