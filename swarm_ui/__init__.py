@@ -23,6 +23,7 @@ from swarm_ui import (
 )
 from swarm_ui.extensions import db, login_manager, migrate
 from swarm_ui.orm import mysql_conversions
+from swarm_ui.templating import Environment
 from swarm_ui.version import VERSION
 from swarm_ui.web import kept, link
 
@@ -33,6 +34,7 @@ def create_app(settings: config.Settings | None = None) -> Flask:
     """The application, as a table of contents: settings, extensions, access, features, errors."""
     settings = settings or config.load(os.environ)
     app = Flask(__name__, template_folder=str(ROOT / "templates"), static_folder=None)
+    app.jinja_environment = Environment
     _configure(app, settings)
     app.session_interface = cookies.Sessions()
 

@@ -162,25 +162,28 @@ def _wall() -> Response | None:
         if changes and scopes is None and not getattr(view, "writes_itself", False):
             _begin_writing()
         return None
-    if not current_user.is_authenticated:
+    person = (
+        current_user._get_current_object()
+    )  # asked ten times here, and each time the proxy would look for it anew
+    if not person.is_authenticated:
         if speaks_json:
             raise Refused(401, "Sign in, or send a key as `Authorization: Bearer KEY`.")
         return _ask_to_sign_in()
-    if getattr(view, "administration", False) and not current_user.is_admin:
+    if getattr(view, "administration", False) and not person.is_admin:
         raise Refused(404, "There is nothing here, or it is not yours to see.")
     if changes:
         _check_origin()
-    g.preferences = current_user.preferences
-    if current_user.lost_space and not getattr(view, "personal", False):
+    g.preferences = person.preferences
+    if person.lost_space and not getattr(view, "personal", False):
         return _tell_of_lost_space(changes, speaks_json)
     role = _role_for(view, changes)
-    if not ranks(current_user.space_role, role):
-        raise Refused(403, f"You are {current_user.space_role} in this space; this takes {_or_more(role)}.")
-    g.actor = Actor(current_user.id, current_user.name, "api" if speaks_json else "page")
-    g.owner_id = current_user.owner_id
+    if not ranks(person.space_role, role):
+        raise Refused(403, f"You are {person.space_role} in this space; this takes {_or_more(role)}.")
+    g.actor = Actor(person.id, person.name, "api" if speaks_json else "page")
+    g.owner_id = person.owner_id
     if changes:
         if not any(getattr(view, mark, False) for mark in ("personal", "administration", "while_worked_on")):
-            refuse_work(current_user.space_work)
+            refuse_work(person.space_work)
         if getattr(view, "writes_itself", False):
             db.session.rollback()
         else:

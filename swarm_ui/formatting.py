@@ -138,10 +138,15 @@ def number(value: float | None) -> str:
 
 def ago(moment: datetime | None, *, short: bool = False) -> Markup:
     """A <time> that says how long ago; `times.js` keeps it true. `short` is for columns."""
+    return ago_at(moment, clock.now(), zone(), short=short)
+
+
+def ago_at(moment: datetime | None, now: datetime, there: tzinfo, *, short: bool = False) -> Markup:
+    """`ago` of a list, which asks once what is the same for each of its rows."""
     if moment is None:
         return _UNKNOWN
-    said = how_long_ago(moment, clock.now(), short=short)
-    return _time(moment, "data-short" if short else "", said)
+    said = how_long_ago(moment, now, short=short)
+    return _time(moment, "data-short" if short else "", said, there)
 
 
 def how_long_ago(moment: datetime, now: datetime, *, short: bool = False) -> str:
@@ -170,7 +175,7 @@ def stamp(moment: datetime | None) -> Markup:
     """A <time> with the clock time: 03:04:11 UTC."""
     if moment is None:
         return _UNKNOWN
-    return _time(moment, "data-absolute", clock_time(moment))
+    return _time(moment, "data-absolute", clock_time(moment), zone())
 
 
 def moment_us(microseconds: int | None) -> Markup:
@@ -181,9 +186,9 @@ def moment_us(microseconds: int | None) -> Markup:
         return _UNKNOWN
 
 
-def _time(moment: datetime, attribute: str, said: str) -> Markup:
+def _time(moment: datetime, attribute: str, said: str, there: tzinfo) -> Markup:
     """Plain f-strings: `Markup.format` would take a tenth of a list's time, and all of this is our own."""
-    return Markup(f"{_time_tag(moment.replace(microsecond=0), zone())} {attribute}>{said}</time>")  # noqa: S704
+    return Markup(f"{_time_tag(moment.replace(microsecond=0), there)} {attribute}>{said}</time>")  # noqa: S704
 
 
 @lru_cache(maxsize=4096)

@@ -42,6 +42,8 @@ def client(app):
 @pytest.fixture
 def url(app):
     def url_of(name: str) -> str:
+        """As a page of a second later names it."""
+        assets._url_of.cache_clear()
         with app.test_request_context():
             return assets.asset_url(name)
 

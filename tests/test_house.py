@@ -18,7 +18,7 @@ MODULES = {
 
 # Imports go down this ladder, or along a rung. A module of a feature stands on 4 unless its name says otherwise.
 LADDER = {
-    1: "assets clock compression config config_providers config_values cookies crypto extensions formatting ids jsontext logs memory orm rawsql storage telemetry version",
+    1: "assets clock compression config config_providers config_values cookies crypto extensions formatting ids jsontext logs memory orm rawsql storage telemetry templating version",
     2: "tenancy access web errors audit live downloads",
     3: "models *.models",
     4: "aggregates dbcheck ingest.answered ingest.contents ingest.conventions ingest.handovers ingest.identity ingest.large ingest.payload ingest.records ingest.values *.*",

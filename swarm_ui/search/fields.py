@@ -2,7 +2,7 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -29,6 +29,11 @@ _COMPARE: dict[str, Callable[[Any, Any], ColumnElement[bool]]] = {
 _MAGNITUDES = {"": 1, "k": 1_000, "m": 1_000_000, "b": 1_000_000_000}
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _LARGEST = 1e15
+
+
+def help_of(fields: Mapping[str, "Field"]) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
+    """(key, what it is about, some examples) for the page's help."""
+    return tuple((key, field.about, field.examples[:5]) for key, field in fields.items())
 
 
 class Wrong(ValueError):

@@ -5,19 +5,22 @@ from typing import Any
 
 from swarm_ui import clock
 from swarm_ui.agents.models import Agent
+from swarm_ui.formatting import zone
 from swarm_ui.live import while_unchanged
 from swarm_ui.overview.frame import said
 from swarm_ui.saved import queries as saved
+from swarm_ui.search.fields import help_of
 from swarm_ui.search.snippets import snippets_of
 from swarm_ui.search.tokens import value_in, written
 from swarm_ui.tasks import address, queries
 from swarm_ui.tasks import search as task_search
 from swarm_ui.tasks.address import Address
-from swarm_ui.tasks.listing import assigned, line_of
+from swarm_ui.tasks.listing import Shared, assigned, line_of, names_shown
 from swarm_ui.tasks.models import STATUSES
 from swarm_ui.workflows.models import Workflow
 
 PAGE = 50
+_HELP = help_of(task_search.FIELDS)
 
 
 def list_of(here: Address, cursor: str | None) -> dict[str, Any]:
@@ -31,21 +34,29 @@ def list_of(here: Address, cursor: str | None) -> dict[str, Any]:
         by=address.ORDERS[here.by],
         ascending=here.ascending,
     )
+    agents = [assigned(task) for task in tasks.items]
     names = queries.names_of(
-        agent_id for task in tasks.items for agent_id in (*assigned(task)[:3], task.failed_agent_id)
+        agent_id
+        for task, ids in zip(tasks.items, agents, strict=True)
+        for agent_id in (*ids[:3], task.failed_agent_id)
     )
-    workflow_names = queries.workflow_names(task.workflow_id for task in tasks.items)
     words = [token.values[0] for token in search.words if not token.negated]
     snippets = snippets_of(tasks.items, words) if words else {}
-    now = clock.now()
-    columns = [(name, *address.COLUMNS[name][1:]) for name in here.columns]
+    shared = Shared(
+        names_shown(names),
+        queries.workflow_names(task.workflow_id for task in tasks.items),
+        [(name, *address.COLUMNS[name][1:]) for name in here.columns],
+        clock.now(),
+        zone(),
+    )
     return {
         "here": here,
         "search": search,
         "cursor": cursor,
         "next_url": tasks.next and here.url(cursor=tasks.next),
         "lines": [
-            line_of(task, names, workflow_names, now, columns, snippets.get(task.id)) for task in tasks.items
+            line_of(task, ids, shared, snippets.get(task.id))
+            for task, ids in zip(tasks.items, agents, strict=True)
         ],
         "reach": reach,
         "columns": address.COLUMNS,
@@ -57,7 +68,7 @@ def beside(here: Address) -> dict[str, Any]:
     """What follows the text of the box: menus and saved views."""
     views = while_unchanged("views of tasks", lambda: saved.views_of("tasks"))
     return {
-        "fields": task_search.FIELDS,
+        "help": _HELP,
         "chosen": {key: value_in(here.text, key) for key in task_search.MENUS},
         "options": {
             "status": tuple((status, said(status)) for status in STATUSES),
