@@ -1,6 +1,7 @@
 """What every view uses: page or fragment, validated input, keyset paging. The only place that knows about HTMX headers."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections import namedtuple
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,7 +21,7 @@ from flask import (
 )
 from markupsafe import Markup
 from pydantic import BaseModel, StringConstraints, ValidationError
-from sqlalchemy import ColumnElement, Select, or_
+from sqlalchemy import ColumnElement, Result, Select, or_
 from sqlalchemy.orm import InstrumentedAttribute
 
 from swarm_ui.errors import Refused
@@ -128,7 +129,7 @@ def keyset(
     rows: list[Any] = []
     for condition in _still_to_come(at, row_id, cursor, ascending):
         if len(rows) <= limit:
-            rows += db.session.execute(statement.where(*condition).limit(limit + 1 - len(rows))).all()
+            rows += named(db.session.execute(statement.where(*condition).limit(limit + 1 - len(rows))))
     single = len(rows) > 0 and len(rows[0]) == 1
     items = [row[0] for row in rows] if single else rows
     more = len(items) > limit
@@ -136,6 +137,17 @@ def keyset(
     return Slice(
         items, make_cursor(getattr(items[-1], at.key), getattr(items[-1], row_id.key)) if more else None
     )
+
+
+def named(result: Result[Any]) -> list[Any]:
+    """All rows, as named tuples. SQLAlchemy's own raise and catch an error inside for each name that they are asked for, which is a tenth of
+    the time of a page with fifty of them."""
+    return [*map(_row_with(tuple(result.keys()))._make, result)]
+
+
+@lru_cache(maxsize=512)
+def _row_with(keys: tuple[str, ...]) -> Any:
+    return namedtuple("Row", keys, rename=True)  # what a statement selects decides
 
 
 def _still_to_come(
