@@ -139,7 +139,12 @@ def tab(
     opened: list[Tab] = []
 
     def open_tab(
-        person: Person | None, *, width: int = WIDE, theme: str = "light", script: bool = True
+        person: Person | None,
+        *,
+        width: int = WIDE,
+        theme: str = "light",
+        script: bool = True,
+        at: Installation = installation,
     ) -> Tab:
         context = new_context(
             viewport={"width": width, "height": 900}, color_scheme=theme, java_script_enabled=script
@@ -147,7 +152,7 @@ def tab(
         context.set_default_timeout(30_000)
         if person:
             sign_in(context, person)
-        tab = Tab(context.new_page(), installation.url)
+        tab = Tab(context.new_page(), at.url)
         tab.listen()
         opened.append(tab)
         return tab

@@ -1,28 +1,43 @@
 """From the link in the terminal to a run on the screen."""
 
+import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import task_id_of
+from tests.browser.installation import Installation, database_beside
 
 
-def test_the_link_of_the_terminal_opens_an_empty_space_once(tab, installation):
+@pytest.fixture
+def started(tmp_path: Path, own_database: None) -> Iterator[Installation]:
+    """Started for this test: the link of the terminal is good for a quarter of an hour, less than all tests may take."""
+    with (
+        database_beside(os.environ.get("TEST_DATABASE_URL"), "started") as database,
+        Installation(tmp_path, database).running() as running,
+    ):
+        yield running
+
+
+def test_the_link_of_the_terminal_opens_an_empty_space_once(tab, started):
     """It is the first administrator's."""
-    opened = tab(None)
+    opened = tab(None, at=started)
     opened.open("/tasks")
     assert opened.path == "/login?next=/tasks"
-    opened.open(installation.first_link.removeprefix(installation.url))
+    opened.open(started.first_link.removeprefix(started.url))
     opened.page.get_by_role("button", name="Sign in").click()
     expect(opened.page.get_by_role("heading", level=1)).to_have_text("Tasks")  # the page that was wanted
     opened.page.get_by_role("link", name="Overview").click()
     expect(opened.page.get_by_role("heading", level=1)).to_have_text("Connect your first agent")
     expect(opened.page.get_by_text("Listening, nothing received yet")).to_be_visible()
 
-    again = tab(None)
-    again.open(installation.first_link.removeprefix(installation.url), 410)
+    again = tab(None, at=started)
+    again.open(started.first_link.removeprefix(started.url), 410)
     expect(again.page.get_by_role("heading", level=1)).to_have_text("This link was used already")
 
 
