@@ -15,11 +15,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient, FlaskCliRunner
-from jinja2 import FileSystemBytecodeCache
 from sqlalchemy import create_engine, event, make_url, text
 
-from swarm_ui import clock, config, create_app, sample
+from swarm_ui import clock, config, create_app, logs, sample
 from swarm_ui.extensions import db
 from tests import make as builders
 from tests.pages import Page
@@ -72,20 +72,6 @@ def time() -> Iterator[Clock]:
 
 
 @pytest.fixture(scope="session")
-def empty_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One file with the schema; each test gets a copy, which is quicker than making the tables again."""
-    folder = tmp_path_factory.mktemp("template")
-    app = create_app(config.load({"DATA_DIR": str(folder)}))
-    with app.app_context():
-        db.create_all()
-        with db.engine.connect() as connection:
-            connection.exec_driver_sql("ROLLBACK")
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-        db.engine.dispose()
-    return folder / "swarm.db"
-
-
-@pytest.fixture(scope="session")
 def own_database() -> Iterator[None]:
     """The database of this process, where there are several."""
     if not (TEST_DATABASE_URL and WORKER):
@@ -126,29 +112,16 @@ def mysql_tables(own_database: None) -> str | None:
     return TEST_DATABASE_URL
 
 
-@pytest.fixture
-def environ(tmp_path: Path, empty_sqlite: Path, mysql_tables: str | None) -> dict[str, str]:
-    """The variables the app under test is started with."""
-    folder = tmp_path / "data"
-    folder.mkdir(mode=0o700)
-    if mysql_tables:
-        return {"DATA_DIR": str(folder), "DATABASE_URL": mysql_tables, "LOG_LEVEL": "warning"}
-    shutil.copy(empty_sqlite, folder / "swarm.db")
-    return {"DATA_DIR": str(folder), "LOG_LEVEL": "warning"}
-
-
-@pytest.fixture(scope="session")
-def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> FileSystemBytecodeCache:
-    """Each app has an environment of its own; compiling the templates anew for each test would take most of its time."""
-    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
-
-
-@pytest.fixture
-def app(environ: dict[str, str], time: Clock, compiled_templates: FileSystemBytecodeCache) -> Iterator:
+def make_app(environ: dict[str, str]) -> Flask:
     app = create_app(config.load(environ))
     app.testing = True
-    app.jinja_env.bytecode_cache = compiled_templates
     app.test_client_class, app.test_cli_runner_class = Browser, Shell
+    return app
+
+
+@contextmanager
+def opened(app: Flask) -> Iterator[Flask]:
+    """Its context, with no row and no connection left behind."""
     with app.app_context():
         yield app
         db.session.rollback()
@@ -156,6 +129,76 @@ def app(environ: dict[str, str], time: Clock, compiled_templates: FileSystemByte
         if TEST_DATABASE_URL:
             _empty_tables()
         db.engine.dispose()
+
+
+class Standing:
+    """The app of all tests of this process, as it was made: rules compiled, statements and templates kept. Making one takes longer than most
+    tests. Each test gets it with an empty data directory, and without what another test set or left in it."""
+
+    def __init__(self, folder: Path, database: dict[str, str]) -> None:
+        self.environ = {"DATA_DIR": str(folder / "data"), "LOG_LEVEL": "warning", **database}
+        self._folder, self._empty = folder / "data", folder / "empty"
+        self.app = make_app(self.environ)
+        with self.app.app_context():
+            if not database:
+                event.listen(db.engine, "connect", _hurry)
+                db.create_all()
+            db.engine.dispose()
+        shutil.copytree(self._folder, self._empty)
+        self._config, self._extensions = dict(self.app.config), dict(self.app.extensions)
+        self._routes = set(self.app.view_functions)
+
+    def empty(self) -> None:
+        shutil.rmtree(self._folder)
+        shutil.copytree(self._empty, self._folder)
+
+    def as_made(self) -> Flask:
+        added = self.app.view_functions.keys() - self._routes
+        assert not added, f"a test before this one added routes for good: {added}; it needs `make_app`"
+        for kept, made in ((self.app.config, self._config), (self.app.extensions, self._extensions)):
+            kept.clear()
+            kept.update(made)
+        logs.configure(self.app.config["SETTINGS"])
+        return self.app
+
+
+def _hurry(connection, _record) -> None:
+    """Commits do not wait for the disk: durability is shown by killing servers, which have connections of their own."""
+    connection.execute("PRAGMA synchronous=OFF")
+
+
+@pytest.fixture(scope="session")
+def standing(tmp_path_factory: pytest.TempPathFactory, mysql_tables: str | None) -> Standing:
+    return Standing(
+        tmp_path_factory.mktemp("standing"), {"DATABASE_URL": mysql_tables} if mysql_tables else {}
+    )
+
+
+@pytest.fixture
+def environ(standing: Standing) -> dict[str, str]:
+    """The variables the app under test is started with; its data directory and database are empty."""
+    standing.empty()
+    return dict(standing.environ)
+
+
+@pytest.fixture
+def app(standing: Standing, environ: dict[str, str], time: Clock) -> Iterator[Flask]:
+    with opened(standing.as_made()) as app:
+        yield app
+
+
+@pytest.fixture
+def listen(app) -> Iterator[Callable]:
+    """`listen("checkout", act)`: the engine's event, until the test ends; the engine goes on to the next one."""
+    heard = []
+
+    def add(name: str, act: Callable) -> None:
+        event.listen(db.engine, name, act)
+        heard.append((name, act))
+
+    yield add
+    for name, act in heard:
+        event.remove(db.engine, name, act)
 
 
 def _empty_tables() -> None:

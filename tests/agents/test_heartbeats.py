@@ -5,7 +5,7 @@ import threading
 from hashlib import sha256
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import select
 
 from swarm_ui import clock
 from swarm_ui.agents.models import Agent, Heartbeats, StatusFlip
@@ -392,9 +392,9 @@ def test_a_busy_database_is_said_to_be_busy(sender, monkeypatch):
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
 
 
-def test_one_heartbeat_is_few_statements(sender, app):
+def test_one_heartbeat_is_few_statements(sender, listen):
     ping(sender)
     sent = []
-    event.listen(db.engine, "before_cursor_execute", lambda *args: sent.append(args[2]))
+    listen("before_cursor_execute", lambda *args: sent.append(args[2]))
     ping(sender)
     assert len([statement for statement in sent if statement.upper().startswith(("INSERT", "UPDATE"))]) <= 1

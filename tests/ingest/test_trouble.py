@@ -5,7 +5,7 @@ from random import Random
 
 import pymysql
 import pytest
-from sqlalchemy import event, func, select, text
+from sqlalchemy import func, select, text
 
 from swarm_ui.extensions import db
 from swarm_ui.ingest import append, large
@@ -26,7 +26,7 @@ def count(alice) -> int:
 
 
 @only_sqlite
-def test_a_full_disk_is_a_503_and_costs_nothing_that_was_stored(sender, alice):
+def test_a_full_disk_is_a_503_and_costs_nothing_that_was_stored(sender, alice, listen):
     send(sender, Draft(1))
     limits = {"pages": 0}
 
@@ -34,7 +34,7 @@ def test_a_full_disk_is_a_503_and_costs_nothing_that_was_stored(sender, alice):
         if limits["pages"]:
             connection.execute(f"PRAGMA max_page_count={limits['pages']}")
 
-    event.listen(db.engine, "checkout", shrink)
+    listen("checkout", shrink)
     with db.engine.connect() as connection:
         limits["pages"] = connection.exec_driver_sql("PRAGMA page_count").scalar()
     drafts = [
@@ -51,11 +51,11 @@ def test_a_full_disk_is_a_503_and_costs_nothing_that_was_stored(sender, alice):
 
 
 @only_sqlite
-def test_a_database_that_stays_locked_is_a_503(sender, alice, app, environ):
+def test_a_database_that_stays_locked_is_a_503(sender, alice, listen, environ):
     def impatient(connection, _record, _proxy) -> None:
         connection.execute("PRAGMA busy_timeout=20")
 
-    event.listen(db.engine, "checkout", impatient)
+    listen("checkout", impatient)
     blocker = sqlite3.connect(f"{environ['DATA_DIR']}/swarm.db", isolation_level=None)
     try:
         blocker.execute("BEGIN IMMEDIATE")

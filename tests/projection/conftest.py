@@ -1,7 +1,7 @@
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import select
 
 from swarm_ui.agents.models import Agent
 from swarm_ui.alerts.models import Alert
@@ -31,14 +31,7 @@ def sender(app, key):
 
 @pytest.fixture
 def world(app, alice, time) -> World:
-    """Alice's data. Commits do not wait for the disk here: durability is shown elsewhere, by killing processes."""
-
-    def hurry(connection, _record) -> None:
-        if type(connection).__module__.startswith("sqlite3"):
-            connection.execute("PRAGMA synchronous=OFF")
-
-    event.listen(db.engine, "connect", hurry)
-    db.engine.dispose()
+    """Alice's data."""
     return World(alice.id, time)
 
 
