@@ -1,11 +1,13 @@
 """One failure, the shape that the path speaks: a page, a toast for HTMX, problem+json under /api/, google.rpc.Status under /v1/."""
 
 import logging
-from http import HTTPStatus
 
 from flask import Flask, Response, current_app, g, render_template, request
 from sqlalchemy.exc import InterfaceError, OperationalError
 from werkzeug.exceptions import HTTPException
+
+# Its words, as in the status line: Python's own are others from one version to the next.
+from werkzeug.http import HTTP_STATUS_CODES
 
 from swarm_ui.crypto import SecretError
 from swarm_ui.jsontext import dump_bytes
@@ -74,7 +76,7 @@ def _http(error: HTTPException) -> Response:
         404: "There is nothing here, or it is not yours to see.",
         405: f"{request.method} is not possible here.",
         413: "This is larger than the limit.",
-    }.get(status, error.description or HTTPStatus(status).phrase)
+    }.get(status, error.description or HTTP_STATUS_CODES[status])
     response = _shaped(status, message)
     for name, value in error.get_headers():
         if name.lower() not in ("content-type", "content-length"):
@@ -98,7 +100,7 @@ def _shaped(status: int, message: str, fields: dict[str, str] | None = None) -> 
     if path.startswith(("/api/", "/-/", "/ping/")):
         body = {
             "type": "about:blank",
-            "title": HTTPStatus(status).phrase,
+            "title": HTTP_STATUS_CODES[status],
             "status": status,
             "detail": message,
         }
@@ -111,7 +113,7 @@ def _shaped(status: int, message: str, fields: dict[str, str] | None = None) -> 
         response.headers["HX-Retarget"] = "#toasts"
         response.headers["HX-Reswap"] = "beforeend"
         return response
-    title = HTTPStatus(status).phrase
+    title = HTTP_STATUS_CODES[status]
     return current_app.response_class(
         render_template("error.html", status=status, title=title, message=message),
         status,
