@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Float, and_, case, exists, func, select
+from sqlalchemy import and_, case, exists, func, select
 from sqlalchemy.orm import aliased
 
 from swarm_ui import clock
@@ -86,24 +86,11 @@ def condition_counts() -> dict[str, int]:
 
 
 def running_now() -> list[Any]:
-    """The runs that have not ended, newest first, with what their workflow's runs usually take."""
-    usual = (
-        select(Task.workflow_id, func.avg(Task.execution_time, type_=Float).label("usual"))
-        .where(Task.status == "completed", Task.started_at >= clock.now() - DAY)
-        .group_by(Task.workflow_id)
-        .having(func.count() >= 3)
-        .subquery()
-    )
+    """The runs that have not ended, newest first."""
     statement = (
         select(Task.id, Task.name, Task.summary, Task.started_at, Task.agent_count, Task.estimated_cost)
-        .add_columns(
-            Task.workflow_id,
-            Workflow.name.label("workflow"),
-            usual.c.usual,
-            func.count().over().label("total"),
-        )
+        .add_columns(Task.workflow_id, Workflow.name.label("workflow"), func.count().over().label("total"))
         .outerjoin(Workflow, Workflow.id == Task.workflow_id)
-        .outerjoin(usual, usual.c.workflow_id == Task.workflow_id)
         .where(Task.status == "running")
         .order_by(Task.started_at.desc(), Task.id.desc())
         .limit(8)

@@ -15,6 +15,7 @@ from swarm_ui.live import live
 from swarm_ui.overview import frame, queries
 from swarm_ui.overview.situation import situation_of
 from swarm_ui.overview.stats import stats_of
+from swarm_ui.tasks.others import usual_durations
 from swarm_ui.web import done, page, wants_fragment
 
 bp = Blueprint("overview", __name__)
@@ -52,6 +53,7 @@ def _dashboard(facts: queries.SpaceFacts) -> Response:
     pulse = queries.pulse()
     agents = queries.worst_agents()
     causes = queries.failure_causes()
+    running = queries.running_now()
     return page(
         "overview/index.html",
         part="overview/_dashboard.html",
@@ -62,7 +64,8 @@ def _dashboard(facts: queries.SpaceFacts) -> Response:
         agents=agents,
         conditions=queries.condition_counts(),
         strips=last_day([agent.id for agent in agents]),
-        running=queries.running_now(),
+        running=running,
+        usual=usual_durations({run.workflow_id for run in running if run.workflow_id}),
         causes=causes,
         alerts=alerts.by_cause(),
         severities=alerts.tally(),

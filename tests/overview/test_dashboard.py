@@ -1,6 +1,7 @@
 from datetime import timedelta
 
 from swarm_ui.extensions import db
+from swarm_ui.formatting import MISSING
 from swarm_ui.live import bump
 from tests.conftest import NOW
 
@@ -45,6 +46,24 @@ def test_unknown_figures_are_not_zero(page, make, alice):
     assert "Cost – no price is known" in stat(seen, "Cost")
     assert "Tokens – no usage was reported" in stat(seen, "Tokens")
     assert "Duration p95 –" in stat(seen, "Duration p95")
+
+
+def test_beside_a_running_run_stands_what_its_workflow_usually_takes(page, make, alice, bob):
+    """The same median as on the page of the run, however long ago those runs were; of two runs nothing is usual."""
+    known, young = make.workflow(alice, name="known"), make.workflow(alice, name="young")
+    for number, took in enumerate((60_000, 90_000, 900_000)):
+        flow = {"workflow_id": known.id, "execution_time": took}
+        make.task(alice, started_at=NOW - timedelta(days=3 + number), **flow)
+    make.task(alice, workflow_id=known.id, status="failed", execution_time=1_000)
+    for owner in (alice, alice, bob):
+        make.task(owner, workflow_id=young.id, execution_time=5_000)
+    for name, workflow_id in (("one", known.id), ("two", young.id), ("three", None)):
+        run = {"status": "running", "completed_at": None, "execution_time": None}
+        task = make.task(alice, name=name, workflow_id=workflow_id, **run)
+        assert ("median 1m 30s" in page(f"/tasks/{task.id}").text) == (name == "one")
+    running = page("/").find("section", attrs={"aria-labelledby": "h-running"})
+    usual = {row.a.get_text(): row.find_all("td")[4].get_text() for row in running.select("tbody tr")}
+    assert usual == {"one": "1m 30s", "two": MISSING, "three": MISSING}
 
 
 def test_running_runs_count_as_runs_and_not_as_failures(page, make, alice):
