@@ -171,6 +171,19 @@ def _date(moment: datetime, now: datetime) -> str:
     return moment.strftime("%-d %b") if moment.year == now.year else moment.strftime("%-d %b %Y")
 
 
+def elapsed(since: datetime | None) -> Markup:
+    """A <time> that counts how long something has been going on; `live.js` keeps it counting."""
+    if since is None:
+        return _UNKNOWN
+    said = duration(so_far_ms(since)).replace(".0s", "s").replace("0ms", "0s")
+    return _time(since, "data-elapsed", said, zone())
+
+
+def so_far_ms(since: datetime) -> int:
+    """How long something has been going on, to the second."""
+    return max(0, round((clock.now() - since).total_seconds())) * 1000
+
+
 def stamp(moment: datetime | None) -> Markup:
     """A <time> with the clock time: 03:04:11 UTC."""
     if moment is None:
@@ -226,6 +239,7 @@ def init_app(app: Flask) -> None:
         percent,
         number,
         ago,
+        elapsed,
         stamp,
         offset,
         clip,

@@ -1,7 +1,7 @@
 """What the frame around every page knows: the theme, the count beside "Alerts", and the shape that stands for each word of state."""
 
 import re
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from flask import g, request
@@ -9,10 +9,9 @@ from markupsafe import Markup, escape
 from pydantic import BaseModel
 from sqlalchemy import func, select
 
-from swarm_ui import clock
 from swarm_ui.alerts.models import Alert
 from swarm_ui.extensions import db
-from swarm_ui.formatting import MISSING, duration
+from swarm_ui.formatting import MISSING
 from swarm_ui.live import while_unchanged
 from swarm_ui.web import wants_fragment
 
@@ -77,17 +76,6 @@ def open_alerts() -> str:
 def _count_open() -> int:
     some = select(Alert.id).where(Alert.resolved.is_(False)).limit(MANY_ALERTS).subquery()
     return db.session.execute(select(func.count()).select_from(some)).scalar_one()
-
-
-def elapsed(since: datetime | None) -> Markup:
-    """A <time> that counts how long something has been going on; `live.js` keeps it counting."""
-    if since is None:
-        return Markup(MISSING)  # noqa: S704  # a dash
-    milliseconds = max(0, round((clock.now() - since).total_seconds())) * 1000
-    said = duration(milliseconds).replace(".0s", "s").replace("0ms", "0s")
-    return Markup('<time datetime="{}" data-elapsed>{}</time>').format(
-        since.strftime("%Y-%m-%dT%H:%M:%SZ"), said
-    )
 
 
 def day(spelt: str) -> str:

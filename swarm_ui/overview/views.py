@@ -1,5 +1,7 @@
 """The first page: health at a glance, and the way to a first trace."""
 
+from typing import Any
+
 from flask import Blueprint, Response, current_app, g, redirect, request, url_for
 from flask.blueprints import BlueprintSetupState
 
@@ -11,11 +13,13 @@ from swarm_ui.alerts import queries as alerts
 from swarm_ui.audit import record
 from swarm_ui.errors import Refused
 from swarm_ui.extensions import db
+from swarm_ui.formatting import so_far_ms
 from swarm_ui.live import live
 from swarm_ui.overview import frame, queries
 from swarm_ui.overview.situation import situation_of
 from swarm_ui.overview.stats import stats_of
 from swarm_ui.tasks.others import usual_durations
+from swarm_ui.tasks.usual import LEAST_MS, times_usual
 from swarm_ui.web import done, page, wants_fragment
 
 bp = Blueprint("overview", __name__)
@@ -26,7 +30,7 @@ bp.app_context_processor(frame.context)
 def _register(state: BlueprintSetupState) -> None:
     environment = state.app.jinja_env
     environment.globals.update(frame.globals_for_templates())
-    for function in (frame.elapsed, frame.day, frame.amount, frame.units):
+    for function in (frame.day, frame.amount, frame.units):
         environment.filters[function.__name__] = function
 
 
@@ -39,6 +43,11 @@ def index():
     if not facts.has_data:
         return _reload() if wants_fragment() else _connect_page(first=True)
     return _dashboard(facts)
+
+
+def _times_usual(run: Any, usual: dict[str, float | None]) -> str:
+    so_far = so_far_ms(run.started_at) if run.started_at else None
+    return times_usual(so_far, usual.get(run.workflow_id), LEAST_MS)
 
 
 def _reload() -> Response:
@@ -54,6 +63,7 @@ def _dashboard(facts: queries.SpaceFacts) -> Response:
     agents = queries.worst_agents()
     causes = queries.failure_causes()
     running = queries.running_now()
+    usual = usual_durations({run.workflow_id for run in running if run.workflow_id})
     return page(
         "overview/index.html",
         part="overview/_dashboard.html",
@@ -65,7 +75,8 @@ def _dashboard(facts: queries.SpaceFacts) -> Response:
         conditions=queries.condition_counts(),
         strips=last_day([agent.id for agent in agents]),
         running=running,
-        usual=usual_durations({run.workflow_id for run in running if run.workflow_id}),
+        usual=usual,
+        times_usual={run.id: _times_usual(run, usual) for run in running},
         causes=causes,
         alerts=alerts.by_cause(),
         severities=alerts.tally(),

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
-from swarm_ui.formatting import MISSING, ago_at, clip, cost, duration, number, plural, tokens
+from swarm_ui.formatting import MISSING, ago_at, clip, cost, duration, elapsed, number, plural, tokens
 from swarm_ui.search.snippets import SUMMARY, Snippet
 
 _FAILURES = frozenset({"failed", "timeout"})
@@ -76,18 +76,14 @@ def _who(task: Any, agents: list[str], shared: Shared) -> str:
     return ", ".join([*known, *([f"+{more}"] if more > 0 else [])]) or MISSING
 
 
-def _took(task: Any, now: datetime) -> str | Markup:
+def _took(task: Any) -> str | Markup:
     """Counts on while it runs."""
-    if task.status != "running" or not task.started_at:
-        return duration(task.execution_time)
-    so_far = duration((now - task.started_at).total_seconds() * 1000)
-    since = task.started_at.strftime("%Y-%m-%dT%H:%M:%SZ")
-    return Markup('<time datetime="{}" data-elapsed>{}</time>').format(since, so_far)
+    return elapsed(task.started_at) if task.status == "running" else duration(task.execution_time)
 
 
 _CELLS: dict[str, Callable[[Any, list[str], Shared], str | Markup]] = {
     "agents": _who,
-    "duration": lambda task, _agents, shared: _took(task, shared.now),
+    "duration": lambda task, _agents, _shared: _took(task),
     "cost": lambda task, _agents, _shared: cost(task.estimated_cost),
     "tokens": lambda task, _agents, _shared: tokens(task.token_usage),
     "errors": lambda task, _agents, _shared: number(task.error_count),

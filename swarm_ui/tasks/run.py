@@ -12,13 +12,14 @@ from sqlalchemy import select
 from swarm_ui import clock
 from swarm_ui.diagnosis.suspects import Suspect
 from swarm_ui.extensions import db
-from swarm_ui.formatting import clock_time, offset, plural
+from swarm_ui.formatting import clock_time, offset, plural, so_far_ms
 from swarm_ui.ingest.models import Span
 from swarm_ui.tasks import explain, others, pretty, queries, said, steps, waterfall
 from swarm_ui.tasks.flow import Exchange
 from swarm_ui.tasks.models import ExecutionHistory, Task
 from swarm_ui.tasks.timeline import ROOM, HandOff, Moment, Timeline, build
 from swarm_ui.tasks.tree import Span as TreeSpan
+from swarm_ui.tasks.usual import LEAST_COST, LEAST_MS, times_usual
 
 NO_AGENT = "none"
 Names = Mapping[str, tuple[str, str | None]]
@@ -187,12 +188,16 @@ def _goes_on_until(task: Task, spans: Sequence[TreeSpan]) -> int | None:
 def head_of(found: Any, timeline: Timeline, diagnosis: explain.Diagnosis) -> dict[str, Any]:
     task = found.Task
     usual_ms, usual_cost = others.usual_of(task)
+    goes_on = task.status in ("running", "pending") and task.started_at
+    took = so_far_ms(task.started_at) if goes_on else task.execution_time
     newer, older = queries.neighbours_of(task)
     return {
         "found": found,
         "task": task,
         "usual_ms": usual_ms,
         "usual_cost": usual_cost,
+        "times_as_long": times_usual(took, usual_ms, LEAST_MS),
+        "times_as_dear": times_usual(task.estimated_cost, usual_cost, LEAST_COST),
         "newer": newer,
         "older": older,
         "traces": queries.traces_of(task.id),

@@ -1,4 +1,4 @@
-"""What the steps of a workflow usually take: a step that took much more is marked."""
+"""What the runs of a workflow and their steps usually take: what took much more is marked."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -8,10 +8,12 @@ from swarm_ui.tasks.tree import Span
 
 # Of fewer steps nothing is usual.
 LEAST = 3
-# From this many times the median on a step is marked, if it is this much longer or larger besides.
+# From this many times the median on a step or a run is marked, if it is this much longer, larger or dearer besides.
 TIMES = 2.0
 LEAST_US = 200_000
+LEAST_MS = LEAST_US / 1000
 LEAST_TOKENS = 500
+LEAST_COST = 0.01  # US dollars
 Kind = tuple[str, str]  # kind and name
 
 
@@ -27,17 +29,23 @@ class Usual:
         """ "3.1× the usual time", "2.4× the usual tokens" or nothing; for a model call the worse of both."""
         kind = (span.kind, span.name)
         found = [
-            _times(span.ended_at - span.started_at, self.took.get(kind), LEAST_US, "time"),
-            _times(span.tokens, self.tokens.get(kind), LEAST_TOKENS, "tokens"),
+            (_times(span.ended_at - span.started_at, self.took.get(kind), LEAST_US), "time"),
+            (_times(span.tokens, self.tokens.get(kind), LEAST_TOKENS), "tokens"),
         ]
         times, words = max(found)
         return f"{times:.1f}× the usual {words}" if times else ""
 
 
-def _times(value: int | None, median: float | None, least: float, words: str) -> tuple[float, str]:
+def times_usual(value: float | None, median: float | None, least: float) -> str:
+    """ "2.4×" where `value` is much more than the median and by `least` at least, else nothing."""
+    times = _times(value, median, least)
+    return f"{times:.1f}×" if times else ""
+
+
+def _times(value: float | None, median: float | None, least: float) -> float:
     if value is None or not median or value < median * TIMES or value - median < least:
-        return 0.0, words
-    return value / median, words
+        return 0.0
+    return value / median
 
 
 def usual(rows: Iterable[Any], runs: int) -> Usual:

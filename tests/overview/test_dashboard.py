@@ -64,6 +64,10 @@ def test_beside_a_running_run_stands_what_its_workflow_usually_takes(page, make,
     running = page("/").find("section", attrs={"aria-labelledby": "h-running"})
     usual = {row.a.get_text(): row.find_all("td")[4].get_text() for row in running.select("tbody tr")}
     assert usual == {"one": "1m 30s", "two": MISSING, "three": MISSING}
+    tags = {
+        row.a.get_text(): [tag.get_text() for tag in row.select(".tag")] for row in running.select("tbody tr")
+    }
+    assert tags == {"one": ["3.3× usual"], "two": [], "three": []}
 
 
 def test_running_runs_count_as_runs_and_not_as_failures(page, make, alice):

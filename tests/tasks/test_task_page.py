@@ -172,24 +172,6 @@ def test_a_good_run_has_nothing_to_call_out(page, make, alice):
     assert page(f"/tasks/{make.task(alice).id}").find("section", class_="callout") is None
 
 
-def test_the_usual_is_the_median_of_the_last_completed_runs(page, make, alice):
-    workflow = make.workflow(alice)
-    now = clock.now()
-    for number, took in enumerate((1000, 2000, 9000)):
-        make.task(
-            alice,
-            workflow_id=workflow.id,
-            execution_time=took,
-            estimated_cost=took / 1000,
-            started_at=now - timedelta(hours=number),
-        )
-    make.task(alice, workflow_id=workflow.id, status="failed", execution_time=90_000)
-    task = make.task(alice, workflow_id=workflow.id, execution_time=70_000, estimated_cost=7)
-    found = facts(page(f"/tasks/{task.id}"))
-    assert found["Duration"] == "1m 10s median 2.0s"
-    assert found["Cost"] == "$7.00 median $2.00"
-
-
 def test_newer_and_older_runs_of_the_workflow(page, make, alice):
     workflow, now = make.workflow(alice, name="nightly"), clock.now()
     older, task, newer = (
