@@ -27,6 +27,11 @@ def _content(
     for prefix in flat:
         if messages := _unflattened(attributes, prefix):
             return messages
+    for event in payload["events"]:
+        if event["name"] == c.DETAILS_EVENT:
+            for key in keys:
+                if (value := event["attributes"].get(key)) not in (None, ""):
+                    return parsed(value)
     found = [
         event["attributes"]
         for event in payload["events"]

@@ -104,6 +104,8 @@ OUTPUT = (
 )  # fmt: skip
 FLAT_INPUT = ("llm.input_messages", "gen_ai.prompt")
 FLAT_OUTPUT = ("llm.output_messages", "gen_ai.completion")
+# The newest convention puts both into one event, if not on the span.
+DETAILS_EVENT = "gen_ai.client.inference.operation.details"
 INPUT_EVENTS = frozenset({"gen_ai.user.message", "gen_ai.tool.message", "gen_ai.content.prompt"})
 OUTPUT_EVENTS = frozenset({"gen_ai.choice", "gen_ai.content.completion"})
 
@@ -145,6 +147,14 @@ GENERIC_NAME = re.compile(
     r"init|core|base|default|unknown|none|router|route|active|to|\(no name\))[\s._:-]*)++\d*$|^__\w+__$",
     re.IGNORECASE,
 )
+# What libraries put where the application gave an agent no name. Any other name that is given outright is one: "assistant", "agent_1".
+NO_NAME = re.compile(
+    r"^(?:agents?|agent[\s_-]?executor|call_(?:agent|model)|runnablesequence|runner|model(?:_request)?|tools?|llm|chain|node|task|crew|"
+    r"langgraph|graph|workflow|pipeline|default|unknown|unnamed|none|\(no name\)|__\w+__)$",
+    re.IGNORECASE,
+)
+# Names under these keys are those of a graph's nodes, many of which are parts of the framework.
+NODE_NAME = "graph.node.name"
 BRACKETED = re.compile(r"\[([^\[\]]{1,200})\]\s*$")
 SPAN_NAME_PREFIX = re.compile(
     r"^(?:invoke_agent|agent_run|run_agent|execute_task|execute_tool|call_tool|create_agent|invoke_workflow|agent|tool)[ :]+",

@@ -25,6 +25,7 @@ from swarm_ui.ingest.values import (
     count,
     first,
     is_generic,
+    is_no_name,
     named,
     number,
     opaque,
@@ -172,7 +173,8 @@ def _kind(attributes: dict[str, Any], operation: str, said: dict[str, Any]) -> s
         # OpenTelemetry's own word is the more exact one where a library sends both.
         return kind if kind != "step" else c.GENAI_OPERATION.get(operation, kind)
     if found := attributes.get("traceloop.span.kind"):
-        return c.TRACELOOP_KIND.get(str(found), "step")
+        kind = c.TRACELOOP_KIND.get(str(found), "step")
+        return kind if kind != "step" else c.GENAI_OPERATION.get(operation, kind)
     if operation:
         if operation in c.GENAI_OPERATION:
             return c.GENAI_OPERATION[operation]
@@ -180,7 +182,7 @@ def _kind(attributes: dict[str, Any], operation: str, said: dict[str, Any]) -> s
             if stem.search(operation):
                 # "execute_event_loop_cycle" and the like: an LLM call has a model or usage to show.
                 return kind
-        return "step"
+        return "llm" if "input_tokens" in said and "model" in said else "step"
     if vercel := string(attributes.get("ai.operationId")):
         if vercel == "ai.toolCall":
             return "tool"
@@ -268,19 +270,36 @@ def _read_error(facts: Facts, record: SpanRecord, said: dict[str, Any]) -> None:
     facts.error_type = facts.error_message = None
     if record.status != 2:
         return
-    kind = message = ""
-    for event in record.events:
-        if event["name"] == "exception":
-            kind = named(event["attributes"].get("exception.type"))
-            message = string(event["attributes"].get("exception.message"))
-            break
-    kind = kind or named(said.get("error"))
+    given = named(said.get("error"))
+    kind, message = _thrown(record, given)
+    kind = kind or given
     message = message or record.status_message or string(said.get("error_message"))
     if kind and c.CONTROL_FLOW.search(kind):
         facts.status = "ok"  # raised to steer the graph, not because something went wrong
         return
     facts.error_type = kind or None
     facts.error_message = clean_text(message, 8_000) if message else None
+
+
+def _thrown(record: SpanRecord, given: str) -> tuple[str, str]:
+    """(type, message) of the exception that the span failed with: of several, as tries leave them, the last one that its status or error
+    type repeats, else the last. Those that steer count where there are no others."""
+    found = [
+        (
+            named(event["attributes"].get("exception.type")),
+            string(event["attributes"].get("exception.message")),
+        )
+        for event in record.events
+        if event["name"] == "exception"
+    ]
+    if len(found) < 2:
+        return found[0] if found else ("", "")
+    real = [thrown for thrown in found if not c.CONTROL_FLOW.search(thrown[0])] or found
+    status = record.status_message
+    for kind, message in reversed(real):
+        if (kind and kind == given) or (message and message in status):
+            return kind, message
+    return real[-1]
 
 
 def _read_agent(facts: Facts, said: dict[str, Any], attributes: dict[str, Any], operation: str) -> None:
@@ -295,6 +314,8 @@ def _read_agent(facts: Facts, said: dict[str, Any], attributes: dict[str, Any], 
         more["cr"] = 1
         return
     graph_node = _graph_node(attributes)
+    # Only what was guessed from a span or a graph can be a framework's word; a name that was given is the application's.
+    is_none = is_no_name if name and attributes.get(c.NODE_NAME) != said["agent"] else is_generic
     if kind == "agent":
         more["inv"] = 1
         if not name and attributes.get("traceloop.span.kind"):
@@ -311,7 +332,7 @@ def _read_agent(facts: Facts, said: dict[str, Any], attributes: dict[str, Any], 
             more["imp"] = 1
         if opaque(name):
             name = ""
-        if not name or is_generic(name):
+        if not name or is_none(name):
             more["gen"] = 1
         if (parent := named(said.get("parent"))) and not opaque(parent):
             more["pa"] = parent
@@ -319,7 +340,7 @@ def _read_agent(facts: Facts, said: dict[str, Any], attributes: dict[str, Any], 
         if not name and "ai.operationId" in attributes:
             name = named(said.get("caller"))
         name = name or graph_node
-        if name and (opaque(name) or is_generic(name)):
+        if name and (opaque(name) or is_none(name)):
             name = ""
     if name:
         more["ag"] = name

@@ -125,4 +125,10 @@ def is_generic(name: str) -> bool:
     return bool(c.GENERIC_NAME.match(name))
 
 
+@lru_cache(maxsize=4_096)
+def is_no_name(name: str) -> bool:
+    """What stands where an application could have named its agent and did not."""
+    return bool(c.NO_NAME.match(name))
+
+
 _OPAQUE = re.compile(r"^[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}$|^[0-9a-f]{12,64}$", re.IGNORECASE)

@@ -16,6 +16,8 @@ from swarm_ui.ingest.values import readable
 from swarm_ui.projection.tree import Node
 
 _NOT_A_WORD = re.compile(r"[\W_]+")
+# What spellings of one name differ in. "C++" and "C#" are two names.
+_BETWEEN_WORDS = re.compile(r"[\s_.-]+")
 _WORK = frozenset({"llm", "tool", "retrieval"})
 
 
@@ -47,7 +49,7 @@ class Invocation:
 @lru_cache(maxsize=8_192)
 def plain(name: str) -> str:
     """Spellings of one name: research-specialist, Research Specialist, research_specialist."""
-    return _NOT_A_WORD.sub("_", name).strip("_").casefold() or name.strip().casefold()
+    return _BETWEEN_WORDS.sub("_", name).strip("_").casefold() or name.strip().casefold()
 
 
 def find_invocations(ordered: list[Node]) -> tuple[list[Invocation], "Names"]:

@@ -27,7 +27,10 @@ from swarm_ui.projection.verdict import Verdict, judge
 Price = Callable[[Node], float | None]
 LONGEST_IN_HISTORY = 160
 NOTHING: Mapping[str, str] = {}
-_SET_UP = ("create", "build", "register", "init", "setup", "started", "configure")
+_SET_UP = frozenset({"create", "build", "register", "init", "setup", "started", "configure"})
+_OF_A_SWARM = frozenset(
+    {"agent", "agents", "graph", "team", "crew", "workflow", "swarm", "runtime", "executor", "pipeline"}
+)
 
 
 @dataclass(slots=True)
@@ -90,7 +93,7 @@ def interpret(
     count_once(ordered)
     invocations, names = find_invocations(ordered)
     roots = _roots(by_time)
-    verdict = judge(ordered, invocations, roots, now=now, timeout=timeout)
+    verdict = judge(ordered, invocations, roots, _judged(by_time), now=now, timeout=timeout)
     if told and told.tells_messages:
         exchanges = sent.exchanges_of(told)
     else:
@@ -172,10 +175,13 @@ def interpret(
 def _only_set_up(nodes: list[Node]) -> bool:
     """Agents created, a graph built: something is prepared, nothing runs yet."""
     for node in nodes:
+        if node.status == "error":
+            return False
         if "cr" in node.more:
             continue
         words = node.name.lower().replace(".", " ").replace("_", " ").split()
-        if node.kind != "step" or not (words and (words[-1] in _SET_UP or words[0] in _SET_UP)):
+        ends = {words[0], words[-1]} if words else set()
+        if node.kind != "step" or not (ends & _SET_UP and _OF_A_SWARM.intersection(words)):
             return False
     return not any(len(nodes) > 1 and node.kind != "step" for node in nodes)
 
@@ -189,6 +195,17 @@ def _roots(by_time: list[Node]) -> list[Node]:
             if known is None or (known.parent_id is not None and node.parent_id is None):
                 found[node.trace_id] = node
     return sorted(found.values(), key=by_order)
+
+
+def _judged(by_time: list[Node]) -> list[Node]:
+    """All ended spans that say how the run ended: those without a parent, and in a trace that has none, those with one in another process."""
+    tops = [node for node in by_time if node.parent is None and "opn" not in node.more]
+    rooted = {node.trace_id for node in tops if node.parent_id is None}
+    return [
+        node
+        for node in tops
+        if node.parent_id is None or ("rem" in node.more and node.trace_id not in rooted)
+    ]
 
 
 def _services(invocations: list[Invocation], exchanges: list[Exchange]) -> dict[str, str]:
