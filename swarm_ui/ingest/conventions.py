@@ -172,6 +172,8 @@ HANDOFF = re.compile(
     r"|^ask[\s_-]question[\s_-]to[\s_-](?P<asked>.+)$",
     re.IGNORECASE,
 )
+# Many ordinary tools are called so: "forward_to_email", "switch_to_dark_mode". They hand over where the run knows an agent of that name.
+MAYBE_HANDOFF = re.compile(r"^(?:escalate|route|forward|switch|assign|pass)", re.IGNORECASE)
 HANDOFF_WORD = re.compile(r"hand[\s_-]?off|hand[\s_-]?over|^delegate$", re.IGNORECASE)
 # Words in the place of a name: the name is an argument then.
 ANYBODY = re.compile(

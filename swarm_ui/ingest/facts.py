@@ -4,10 +4,11 @@
 
     svc service · ag agent that it names · inv 1 if it is an invocation of that agent · gen 1 if that name is a framework's word ·
     imp 1 if only the span's name gives it ·
-    wf workflow · ses session · tl tool · call tool call id · to whom it hands over · pa agent that called this one ·
+    wf workflow · ses session · tl tool · call tool call id · to whom it hands over · may to whom, if that is an agent of the run ·
+    pa agent that called this one ·
     snd, rcp, mt, mid a message's sender, recipient, type and id · calls names of the tools that the model chose ·
     tot total tokens where only they are known · ev 1 for an evaluation · rem 1 if the parent is remote · smp 1 for sample data ·
-    lk linked trace ids · cr 1 for create_agent · opn 1 for a step that goes on (REST) ·
+    lk linked trace ids · cr 1 for create_agent · said 1 where its sender gave its agent in our own words (REST) · opn 1 for a step that goes on (REST) ·
     cut why a model's answer was cut off · mute 1 for an answer without a word or a call
 """
 
@@ -371,7 +372,8 @@ def _read_tool(facts: Facts, said: dict[str, Any], attributes: dict[str, Any], o
     if isinstance(metadata, str) and (found := _DESTINATION.search(metadata)):
         more["to"] = named(found[1])
     elif destination := handed_to(tool, said.get("arguments")):
-        more["to"] = named(destination)
+        may = destination != SOMEBODY and c.MAYBE_HANDOFF.match(tool)
+        more["may" if may else "to"] = named(destination)
     elif c.HANDOFF_WORD.search(operation):
         more["to"] = SOMEBODY
 

@@ -321,6 +321,8 @@ def _more(span: forms.NewSpan, service: str, is_open: bool) -> dict[str, Any]:
     agent = span.agent or (span.name if span.kind == "agent" else None)
     if agent and span.kind != "workflow":
         more["ag"] = agent
+    if span.agent and span.kind not in ("agent", "workflow"):
+        more["said"] = 1
     if span.kind == "agent":
         more["inv"] = 1
     elif span.kind == "tool":

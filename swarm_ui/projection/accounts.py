@@ -36,18 +36,19 @@ def metrics(
 ) -> tuple[list[tuple[Any, ...]], dict[int, float | None]]:
     """(a row per model call, the cost of each counted node by its identity).
 
-    A span that is no model call but the only one to carry usage stands for the calls that were not traced. What was measured over REST has a
-    row whatever it says.
+    A span that is no model call but the only one to carry usage, or the cost, stands for the calls that were not traced. What was measured
+    over REST has a row whatever it says.
     Columns: id, agentId, taskId, executionTime, tokenUsage, estimatedCost, successFlag, at, spanId, provider, model, inputTokens,
     outputTokens, cachedTokens, workflowId, errorType.
     """
     rows = []
     costs: dict[int, float | None] = {}
+    wholes, parts = _priced_as_a_whole(by_time)
     for node in by_time:
         measured = node.more.get("mtr")
-        if not (node.call or node.counts or measured):
+        if not (node.call or node.counts or measured or id(node) in wholes):
             continue
-        cost = costs[id(node)] = _cost(node, price)
+        cost = costs[id(node)] = None if id(node) in parts else _cost(node, price)
         counted = node.counts
         agent = node.invocation.agent if node.invocation else None
         if measured:
@@ -64,6 +65,25 @@ def metrics(
             node.cached_tokens if counted else None, workflow_id, node.error_type,
         ))  # fmt: skip
     return rows, costs
+
+
+def _priced_as_a_whole(by_time: list[Node]) -> tuple[set[int], set[int]]:
+    """(spans around calls of which the client says what all of it cost, the spans inside). What it says of the whole is more than a price list
+    says of the parts; where it says what a part cost, that counts."""
+    wholes: set[int] = set()
+    parts: set[int] = set()
+    for node in by_time:
+        if node.cost is None or node.call or node.counts:
+            continue
+        inside = list(node.children)
+        for inner in inside:
+            if inner.cost is not None:
+                break
+            inside.extend(inner.children)
+        else:
+            wholes.add(id(node))
+            parts.update(map(id, inside))
+    return wholes, parts
 
 
 def _cost(node: Node, price: Callable[[Node], float | None]) -> float | None:
@@ -91,8 +111,20 @@ def sums(by_time: list[Node], costs: dict[int, float | None]) -> dict[str, Any]:
 
 
 def is_tool_call(node: Node) -> bool:
-    """An application's tool; handing over to an agent is a message, not a tool call."""
-    return node.kind == "tool" and "to" not in node.more and not node.delegates
+    """An application's tool; handing over to an agent is a message, not a tool call. Where two libraries trace one call, the outer one is it."""
+    return (
+        node.kind == "tool" and "to" not in node.more and not node.delegates and not _is_traced_outside(node)
+    )
+
+
+def _is_traced_outside(node: Node) -> bool:
+    above = node.parent
+    while above is not None and above.kind == "step":
+        above = above.parent
+    if above is None or above.kind != "tool":
+        return False
+    calls = node.more.get("call"), above.more.get("call")
+    return calls[0] == calls[1] if all(calls) else node.more.get("tl") == above.more.get("tl")
 
 
 def contributions(
@@ -132,6 +164,7 @@ def contributions(
         if exchange.kind == "request":
             parts[exchange.sender]["delegations"] += 1
     used: dict[str, list[Node]] = {}
+    spent: dict[str, list[float | None]] = {}
     for node in by_time:
         if node.invocation is None:
             continue
@@ -146,11 +179,14 @@ def contributions(
             part["retrievals"] += 1
         if node.counts:
             used.setdefault(node.invocation.agent, []).append(node)
+        if (cost := costs.get(id(node))) is not None:
+            spent.setdefault(node.invocation.agent, []).append(cost)
     for name, nodes in used.items():
         part = parts[name]
         part["inputTokens"] = _added([node.input_tokens for node in nodes])
         part["outputTokens"] = _added([node.output_tokens for node in nodes])
-        part["estimatedCost"] = _money([costs.get(id(node)) for node in nodes])
+    for name, costs_known in spent.items():
+        parts[name]["estimatedCost"] = _money(costs_known)
     if not over:
         _say_what_they_do(parts, invocations, agent_ids)
     for part in parts.values():

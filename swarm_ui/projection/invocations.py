@@ -63,6 +63,8 @@ def find_invocations(ordered: list[Node]) -> tuple[list[Invocation], "Names"]:
         node.invocation = invocation
         if invocation is not None and node.kind in _WORK:
             invocation.works = True
+        if "may" in node.more and names.known(node.more["may"]):
+            node.more["to"] = node.more["may"]
         destination = node.more.get("to")
         if destination and destination != SOMEBODY:
             agent = names.of(destination)
@@ -124,7 +126,9 @@ def _own(
     real = "inv" in node.more
     if agent is None and above is None and node.kind == "step" and node.parent_id is not None:
         agent = names.named_by_all(node.children)
-    if agent is None or (not real and above is not None and above.real and not names.invoked(agent)):
+    if agent is None or (
+        not real and above is not None and above.real and not names.invoked(agent) and "said" not in node.more
+    ):
         # A name that nobody is invoked under, inside an invocation, is a library's placeholder.
         return above
     if above is not None and above.agent == agent:

@@ -65,16 +65,24 @@ def judge(
     # An error that was handled stands below the same failed span as the one that was not; the failure repeats the words of the latter.
     said = {node.error_message for node in evidence if node.error_message}
     repeated = [error for error in fatal if error.error_message and _repeats(error.error_message, said)]
-    culprit = (repeated or fatal or errors or evidence)[0]
+    lasting = _lasting(fatal, ordered)
+    own = (
+        [node for node in evidence if node.error_type or node.error_message] if fatal and not lasting else []
+    )
+    culprit = (repeated or lasting or own or fatal or errors or evidence)[0]
+    if own and not repeated:
+        # It failed for a reason of its own, after what had failed inside was mended.
+        errors = sorted([*errors, culprit], key=_by_end)
     began = _first_of_its_series(culprit, ordered, errors)
     return Verdict("failed", errors, began, imported, ended_at, last_arrival, told)
 
 
 def _first_of_its_series(culprit: Node, ordered: list[Node], errors: list[Node]) -> Node:
     """Where an agent tries a step again and again and it keeps failing in the same way, the run began to fail at the first of them."""
+    step = _step_of(culprit)
     tries = sorted(
-        (node for node in ordered if node.ended_at <= culprit.ended_at and _is_same_step(node, culprit)),
-        key=lambda node: (node.ended_at, node.started_at, node.trace_id, node.span_id),
+        (node for node in ordered if node.ended_at <= culprit.ended_at and _step_of(node) == step),
+        key=_by_end,
     )
     originals = {id(error) for error in errors}
     first = culprit
@@ -86,10 +94,24 @@ def _first_of_its_series(culprit: Node, ordered: list[Node], errors: list[Node])
     return first
 
 
-def _is_same_step(node: Node, other: Node) -> bool:
-    agents = [one.invocation.agent if one.invocation else None for one in (node, other)]
-    steps = [one.more.get("tl") or one.name for one in (node, other)]
-    return node.kind == other.kind and agents[0] == agents[1] and steps[0] == steps[1]
+def _lasting(fatal: list[Node], ordered: list[Node]) -> list[Node]:
+    """Those that the same agent did not try again with success."""
+    tried = {_step_of(error) for error in fatal}
+    worked: dict[tuple[str, str | None, str], int] = {}
+    for node in ordered if fatal else ():
+        if not node.failed and (step := _step_of(node)) in tried:
+            worked[step] = max(worked.get(step, 0), node.started_at)
+    return [error for error in fatal if worked.get(_step_of(error), -1) < error.ended_at]
+
+
+def _by_end(node: Node) -> tuple[int, int, str, str]:
+    return (node.ended_at, node.started_at, node.trace_id, node.span_id)
+
+
+def _step_of(node: Node) -> tuple[str, str | None, str]:
+    """What makes two spans tries of one step: kind, agent and name."""
+    agent = node.invocation.agent if node.invocation else None
+    return node.kind, agent, node.more.get("tl") or node.name
 
 
 def original_errors(ordered: list[Node]) -> list[Node]:
@@ -103,7 +125,7 @@ def original_errors(ordered: list[Node]) -> list[Node]:
     deepest = [
         node for node in ordered if node.failed and id(node) not in inside and not _is_mere_verdict(node)
     ]
-    deepest.sort(key=lambda node: (node.ended_at, node.started_at, node.trace_id, node.span_id))
+    deepest.sort(key=_by_end)
     said = {node.error_message for node in deepest if node.kind not in _FRAMEWORK and node.error_message}
     return [node for node in deepest if node.kind not in _FRAMEWORK or not _repeats(node.error_message, said)]
 

@@ -278,6 +278,5 @@ def _is_muted(raw: Raw, plan: Plan, alert: dict[str, Any], now: str) -> bool:
 
 
 def _cause(values: Sequence[Any]) -> Any:
-    """What makes two alerts of one run the same; a run has one time-out, whatever it is called meanwhile."""
-    found = dict(zip(_ALERT_COLUMNS, values, strict=True))
-    return found["alertType"] if found["alertType"] == "task_timeout" else found["fingerprint"]
+    """What makes two alerts of one run the same: it fails once and times out once, whatever turns out later to have been the cause."""
+    return dict(zip(_ALERT_COLUMNS, values, strict=True))["alertType"]

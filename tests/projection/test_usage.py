@@ -175,3 +175,36 @@ def test_usage_goes_to_the_agent_that_made_the_call(told):
         "helper": 10,
     }
     assert all(isinstance(metric, Metric) and metric.task_id == run.task.id for metric in run.metrics)
+
+
+def test_the_cost_that_a_client_says_of_the_whole_replaces_the_price_lists(told):
+    run = told(
+        agent(1, "a", seconds=9, attributes={"gen_ai.usage.cost": 0.5}),
+        llm(2, 1, (100, 20), attributes={"gen_ai.request.model": "gpt-4o-mini"}),
+        llm(3, 1, (100, 20), at=2, attributes={"gen_ai.request.model": "nobody-knows"}),
+    )
+    assert (run.task.estimated_cost, run.task.token_usage, run.task.llm_calls) == (0.5, 240, 2)
+    assert sum(metric.estimated_cost or 0 for metric in run.metrics) == 0.5
+    assert sum(metric.token_usage or 0 for metric in run.metrics) == 240
+
+
+def test_where_it_says_what_a_part_cost_that_counts(told):
+    run = told(
+        Draft(1, "flow", seconds=9, attributes={"gen_ai.usage.cost": 0.7}),
+        agent(2, "a", 1, seconds=8, attributes={"gen_ai.usage.cost": 0.6}),
+        llm(3, 2, (100, 20), attributes={"gen_ai.usage.cost": 0.4}),
+    )
+    assert run.task.estimated_cost == 0.4
+
+
+@pytest.mark.parametrize("given", [{}, {"gen_ai.tool.call.id": "c1"}])
+def test_a_tool_call_traced_twice_is_one(told, given):
+    outer = {"openinference.span.kind": "TOOL", "tool.name": "kb"} | ({"tool.id": "c1"} if given else {})
+    run = told(
+        agent(1, "a", seconds=9),
+        Draft(2, "kb", 1, seconds=3, attributes=outer),
+        tool(3, "kb", 2, at=1, attributes=given),
+        tool(4, "kb", 1, at=5, attributes={"gen_ai.tool.call.id": "c2"} if given else {}),
+    )
+    assert run.task.tool_calls == 2
+    assert [log.message for log in run.logs if "chose" in log.message] == ["a chose kb"] * 2
