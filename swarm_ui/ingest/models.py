@@ -26,7 +26,7 @@ class Span(OwnedInBulk, db.Model):
     agent_id: Mapped[str | None] = mapped_column("agentId", Ascii(36))
     kind: Mapped[str] = mapped_column(Words(*KINDS))
     name: Mapped[str] = mapped_column(String(255))
-    status: Mapped[str] = mapped_column(Words("unset", "ok", "error"))
+    status: Mapped[str] = mapped_column(Words("unset", "ok", "error", "running"))
     started_at: Mapped[int] = mapped_column("startedAt", BigInteger)
     ended_at: Mapped[int] = mapped_column("endedAt", BigInteger)
     provider: Mapped[str | None] = mapped_column(String(255))

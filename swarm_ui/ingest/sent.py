@@ -300,6 +300,8 @@ def _record(span: forms.NewSpan, trace_id: str, span_id: str, service: str, arri
 
     facts.trace_id, facts.span_id, facts.parent_id = trace_id, span_id, record.parent_id
     facts.name, facts.kind, facts.status = span.name, span.kind or "step", ("unset", "ok", "error")[status]
+    if is_open:
+        facts.status = "running"
     facts.started_at, facts.ended_at = record.started_at, record.ended_at
     facts.provider, facts.model = span.provider or None, span.model or None
     facts.input_tokens, facts.output_tokens, facts.cached_tokens = (

@@ -21,6 +21,7 @@ from swarm_ui.jsontext import loads
 from swarm_ui.tasks import heard, queries
 from swarm_ui.tasks.models import ExecutionLog, Message, Task
 from swarm_ui.tasks.pretty import plain
+from swarm_ui.tasks.tree import RUNNING, open_until
 from swarm_ui.tasks.tree import Span as Step
 
 # A run of more steps or messages than this is looked through on request.
@@ -175,7 +176,15 @@ def _tools(steps: Sequence[Step], turns: Iterable[Turn]) -> tuple[dict[int, str]
 
 
 def steps_of(task: Task, most: int) -> list[Step]:
-    return [Step._make(row) for row in db.session.execute(queries.spans_of(task.id).limit(most))]
+    """A step that has not ended lasts until now, and in a run that is over until its last sign of life."""
+    steps = [Step._make(row) for row in db.session.execute(queries.spans_of(task.id).limit(most))]
+    if not any(step.status == RUNNING for step in steps):
+        return steps
+    until = open_until(task.status, max(step.ended_at for step in steps))
+    return [
+        step._replace(ended_at=max(step.ended_at, until)) if step.status == RUNNING else step
+        for step in steps
+    ]
 
 
 def turns_of(task: Task, most: int, there_are: int = 1) -> list[Turn]:

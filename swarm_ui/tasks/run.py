@@ -136,7 +136,7 @@ def timeline_of(
         exchanges=exchanges,
         short=shape.gaps == "short",
         usual=usual,
-        suspect=diagnosis.first.key if diagnosis.first else None,
+        suspect=diagnosis.first.key if diagnosis.first and _calls_out(task) else None,
         tree=diagnosis.case.tree if len(spans) <= queries.MOST_SPANS else None,
     )
     selected = shape.span
@@ -156,6 +156,7 @@ def timeline_of(
         "kept": kept,
         "timeline_url": url_for("tasks.show", task_id=task.id, part="timeline", **kept),
         "usual_runs": usual.runs if usual else None,
+        "quiet_ms": _quiet_ms(task, spans),
         "most_spans": queries.MOST_SPANS if len(spans) > queries.MOST_SPANS else None,
         "no_agent": NO_AGENT,
     }
@@ -180,6 +181,13 @@ def _goes_on_until(task: Task, spans: Sequence[TreeSpan]) -> int | None:
         return None
     began, ended = min(span.started_at for span in spans), max(span.ended_at for span in spans)
     return min(clock.now_us(), ended + max(ended - began, 10_000_000))
+
+
+def _quiet_ms(task: Task, spans: Sequence[TreeSpan]) -> float | None:
+    """How long a running run has gone on beyond its axis."""
+    until = _goes_on_until(task, spans)
+    left = clock.now_us() - until if until else 0
+    return (clock.now_us() - max(span.ended_at for span in spans)) / 1000 if left > 0 else None
 
 
 # The head.
@@ -295,8 +303,13 @@ def _told(task: Task, diagnosis: explain.Diagnosis) -> dict[str, Any]:
         "diagnosis": diagnosis,
         "is_looked_through": False,
         "began_us": clock.to_us(task.started_at) if task.started_at else 0,
-        "suspect_message": first.message_id if first else None,
+        "suspect_message": first.message_id if first and _calls_out(task) else None,
     }
+
+
+def _calls_out(task: Task) -> bool:
+    """Whether the head of the page says what went wrong: only then a step or message is marked for it."""
+    return task.status in ("failed", "timeout") or bool(task.error_count)
 
 
 def diagnosis_of(found: Any) -> dict[str, Any]:

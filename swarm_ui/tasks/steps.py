@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from swarm_ui import clock
 from swarm_ui.extensions import db
 from swarm_ui.ingest.contents import input_of, output_of
 from swarm_ui.ingest.models import Resource, Span
@@ -14,6 +15,7 @@ from swarm_ui.metrics.models import Metric
 from swarm_ui.tasks import others, queries
 from swarm_ui.tasks.models import ExecutionLog, Task, TaskTrace
 from swarm_ui.tasks.pretty import Shown, json_text, plain, show
+from swarm_ui.tasks.tree import RUNNING, open_until
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +80,10 @@ class Step:
     usual_ms: float | None
 
     @property
+    def has_ended(self) -> bool:
+        return self.span.status != RUNNING
+
+    @property
     def cost(self) -> float | None:
         return self.span.cost if self.span.cost is not None else self.metric and self.metric.estimated_cost
 
@@ -97,7 +103,7 @@ def step_of(task: Task, span: Span, key: str, began_us: int) -> Step:
         span=span,
         key=key,
         at_ms=(span.started_at - began_us) / 1000,
-        ms=max(span.ended_at - span.started_at, 0) / 1000,
+        ms=max(_ended_at(task, span) - span.started_at, 0) / 1000,
         failed=span.status == "error",
         agent=queries.agent_of(span.agent_id),
         parent=_parent(task.id, span),
@@ -119,6 +125,13 @@ def step_of(task: Task, span: Span, key: str, began_us: int) -> Step:
         below=_below(task.id, span) if span.kind in ("agent", "workflow", "step") else None,
         usual_ms=others.usual_ms_of(task, span),
     )
+
+
+def _ended_at(task: Task, span: Span) -> int:
+    if span.status != RUNNING:
+        return span.ended_at
+    last = task.completed_at or task.last_progress_at
+    return open_until(task.status, clock.to_us(last) if last else span.ended_at)
 
 
 def _below(task_id: str, span: Span) -> Below | None:

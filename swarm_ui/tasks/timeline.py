@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 from swarm_ui.formatting import duration
 from swarm_ui.tasks.axis import Axis, Gap, Tick
 from swarm_ui.tasks.flow import Exchange, Wait, attempts, critical_path, gaps, waits
-from swarm_ui.tasks.tree import NO_AGENT, Mode, Span, Tree
+from swarm_ui.tasks.tree import NO_AGENT, RUNNING, Mode, Span, Tree
 from swarm_ui.tasks.usual import Usual
 
 # Above this many rows the lanes without failures stay closed, and their rows load when they are opened.
@@ -43,6 +43,7 @@ class Row(NamedTuple):
     first_failing: str  # what it is called where it is the step that failed the run
     attempt: str = ""  # "2 of 3"
     unusual: str = ""  # "3.1× the usual time"
+    has_ended: bool = True
 
 
 class Piece(NamedTuple):
@@ -256,7 +257,8 @@ def _row(span: Span, key: str, depth: int, axis: Axis, called: str, words: str =
     cause = words or (_why(span) if failed else "")
     why, side = _label((" · ".join(filter(None, (called, cause))), cause), x, end)
     return Row(
-        key, span.name, span.kind, failed, depth, x, end - x, axis.ms(span.started_at), ms, why, side, called
+        key, span.name, span.kind, failed, depth, x, end - x, axis.ms(span.started_at), ms, why, side, called,
+        has_ended=span.status != RUNNING,
     )  # fmt: skip
 
 

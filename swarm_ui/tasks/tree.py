@@ -5,8 +5,11 @@ from collections.abc import Sequence
 from copy import copy
 from typing import Literal, NamedTuple
 
+from swarm_ui import clock
+
 Mode = Literal["brief", "all", "failed", "critical"]
 NO_AGENT = ""
+RUNNING = "running"  # the status of a step that has not ended
 
 
 class Span(NamedTuple):
@@ -27,6 +30,11 @@ class Span(NamedTuple):
     facts: str | None = (
         None  # of calls alone: which tool, whether it hands over, how the model's answer ended
     )
+
+
+def open_until(run_status: str, last_us: int) -> int:
+    """Until when (µs) steps last that have not ended: now, and where the run is over, until the last that is known of it."""
+    return clock.now_us() if run_status in ("running", "pending") else last_us
 
 
 class Tree:

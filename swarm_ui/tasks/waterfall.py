@@ -30,9 +30,9 @@ def rows_of(lane: Lane, task_url: str, query: str, selected: str | None) -> Mark
 
 def _row(row: Row, kept: str, spans: str, is_selected: bool) -> str:
     key = quote(row.key, safe=".")
-    took, name = duration(row.ms), escape(row.name)
+    took, name = duration(row.ms) + ("" if row.has_ended else ", not ended"), escape(row.name)
     failed = ' data-s="failed"' if row.failed else ""
-    icon = "s-failed" if row.failed else _ICONS.get(row.kind, "i-step")
+    icon = "s-failed" if row.failed else "s-running" if not row.has_ended else _ICONS.get(row.kind, "i-step")
     state = f"{row.first_failing}, " if row.first_failing else "failed, " if row.failed else ""
     said = f'<span class="sr">{state}at {offset(row.at_ms)}, {took}</span>'
     tags = f'<span class="tag">{row.attempt}</span>' if row.attempt else ""

@@ -246,6 +246,8 @@ def test_other_lists_are_filtered(get, make, alice, run):
         ("tasks?limit=many", "limit"),
         ("tasks?status=asleep", "status"),
         ("tasks?since=yesterday", "since"),
+        ("tasks?since=0001-01-01T00:00:00%2B05:00", "since"),
+        ("tasks?until=9999-12-31T23:59:59-05:00", "until"),
         ("tasks?cursor=xyz", "cursor"),
         ("tasks?cursor=W10", "cursor"),
         ("tasks?cursor=%F0%9F%90%9D", "cursor"),
