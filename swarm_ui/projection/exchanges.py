@@ -91,6 +91,8 @@ def _delegation(
             node.failed,
         )
     )
+    if "opn" in (tool or node).more:
+        return  # there is no answer yet
     told: dict[str, Any] | None
     if node.failed:
         told = {"text": node.error_message or node.error_type or "failed"}

@@ -22,6 +22,7 @@ from swarm_ui.tasks.tree import Span as TreeSpan
 from swarm_ui.tasks.usual import LEAST_COST, LEAST_MS, times_usual
 
 NO_AGENT = "none"
+BEYOND_US = 5_000_000
 Names = Mapping[str, tuple[str, str | None]]
 
 
@@ -184,10 +185,11 @@ def _goes_on_until(task: Task, spans: Sequence[TreeSpan]) -> int | None:
 
 
 def _quiet_ms(task: Task, spans: Sequence[TreeSpan]) -> float | None:
-    """How long a running run has gone on beyond its axis."""
-    until = _goes_on_until(task, spans)
-    left = clock.now_us() - until if until else 0
-    return (clock.now_us() - max(span.ended_at for span in spans)) / 1000 if left > 0 else None
+    """How long nothing has happened in a running run that has gone on well beyond its axis."""
+    now, until = clock.now_us(), _goes_on_until(task, spans)
+    if until is None or now - until < BEYOND_US:
+        return None
+    return (now - max(span.ended_at for span in spans)) / 1000
 
 
 # The head.

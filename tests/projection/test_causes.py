@@ -90,7 +90,8 @@ def test_a_step_that_was_mended_is_blamed_where_the_failure_repeats_its_words_or
     steps = (tool(2, "kb", 1, at=1, **failing("IOError", "kb down")), tool(3, "kb", 1, at=3))
     run = told(agent(1, "a", seconds=9, **failing("AgentError", "gave up: kb down")), *steps)
     assert run.task.failed_step == "kb"
-    run = told(*(one.but(trace=2) for one in (agent(1, "a", seconds=9, status="error"), *steps)))
+    later = (agent(1, "a", seconds=9, status="error"), *steps)
+    run = told(*(one.but(trace=2, at=one.at + 60) for one in later))
     assert run.tasks[-1].failed_step == "kb"
 
 

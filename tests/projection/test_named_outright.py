@@ -83,7 +83,7 @@ def test_an_operation_that_nobody_listed_is_a_model_call_where_it_has_a_model_an
     usage = {"gen_ai.usage.input_tokens": 10, "gen_ai.usage.output_tokens": 5}
     run = told(agent(1, "a", seconds=9), Draft(2, "responses gpt-4o", 1, attributes=attributes | usage))
     assert (run.task.llm_calls, run.task.token_usage) == (1, 15)
-    run = told(Draft(1, "x", trace=2, attributes={"gen_ai.operation.name": "responses"}))
+    run = told(Draft(1, "x", trace=2, at=60, attributes={"gen_ai.operation.name": "responses"}))
     assert run.tasks[-1].llm_calls == 0
 
 

@@ -82,3 +82,23 @@ def test_a_step_over_rest_belongs_to_the_agent_that_it_names(machine, told):
     found = told()
     assert found.agents == ["browser", "planner"]
     assert found.names[found.task.failed_agent_id] == "browser"
+
+
+def test_what_goes_on_has_not_been_answered(machine, told):
+    task = machine.task()
+    call = {"spanId": "b", "name": "fetch", "kind": "tool", "agent": "browser", "parentSpanId": "a"}
+    began = iso(clock.now() - timedelta(minutes=2))
+    machine.post(
+        f"/tasks/{task}/spans",
+        [
+            {"spanId": "a", "name": "planner", "kind": "agent", "startedAt": began},
+            call | {"startedAt": began},
+        ],
+    )
+    assert told().messages == [("planner", "browser", "request")]
+    machine.post(f"/tasks/{task}/spans", [call | {"startedAt": began, "endedAt": iso(clock.now())}])
+    assert told().messages == [("planner", "browser", "request"), ("browser", "planner", "response")]
+
+
+def test_nor_is_a_run_silent_in_which_a_step_goes_on(page, begun):
+    assert "nothing new" not in page(f"/tasks/{begun}").find(id="timeline").header.get_text()
