@@ -50,6 +50,11 @@ class Pulse:
     hours: list[Runs] = field(default_factory=lambda: [Runs()] * HOURS)  # oldest first
     hours_before: list[Runs] = field(default_factory=lambda: [Runs()] * HOURS)
 
+    @property
+    def ended_how(self) -> str:
+        """What the runs did that did not succeed."""
+        return "failed or timed out" if self.now.timed_out else "failed"
+
 
 def pulse() -> Pulse:
     start = clock.now() - 2 * DAY

@@ -39,7 +39,9 @@ def situation_of(pulse: Pulse, agents: list[Any], causes: Causes) -> Situation:
         share = 100 * causes.runs / max(1, pulse.now.completed + pulse.now.ended_badly)
         tone = "bad" if share >= 10 else "warn"
         if share < SHARE_WORTH_A_WARNING and not degraded:
-            title = f"{plural(causes.runs, 'run')} of {pulse.now.runs:,} failed, all agents are well"
+            title = (
+                f"{plural(causes.runs, 'run')} of {pulse.now.runs:,} {pulse.ended_how}, all agents are well"
+            )
             return Situation("ok", title, top, None, "")
         return Situation(tone, _failures(causes, pulse), top, None, _degraded(degraded))
     if degraded:
@@ -57,7 +59,8 @@ def _all_clear(pulse: Pulse, agents: list[Any]) -> Situation:
 
 def _failures(causes: Causes, pulse: Pulse) -> str:
     ended = pulse.now.completed + pulse.now.ended_badly
-    return f"{plural(causes.runs, 'run')} of {ended:,} failed in the last 24 hours, {percent(pulse.now.success)} succeeded"
+    runs = f"{plural(causes.runs, 'run')} of {ended:,}"
+    return f"{runs} {pulse.ended_how} in the last 24 hours, {percent(pulse.now.success)} succeeded"
 
 
 def _degraded(agents: list[Any]) -> str:

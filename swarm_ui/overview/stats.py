@@ -43,7 +43,7 @@ def _ended(period: Runs) -> str:
 
 def _runs(pulse: Pulse) -> Stat:
     now, before = pulse.now.runs, pulse.before.runs
-    failed = [f"{pulse.now.ended_badly:,} failed"] if pulse.now.ended_badly else []
+    failed = [f"{pulse.now.ended_badly:,} {pulse.ended_how}"] if pulse.now.ended_badly else []
     note = " · ".join([f"from {before:,}" if before else "none the day before", *failed])
     return Stat("Runs", number(now), note, _share(now, before), "", _line(pulse, "runs"))
 

@@ -110,6 +110,20 @@ def test_runs_that_timed_out_are_a_cause_too(page, make, alice):
     assert "1 run timed out" in seen.find(id="h-situation").find_parent("section").get_text(" ")
 
 
+def test_the_failed_runs_that_are_counted_are_those_that_are_listed(page, make, alice):
+    browser = make.agent(alice, name="browser")
+    failed(make, alice, browser), failed(make, alice, browser, 23), failed(make, alice, browser, 30)
+    ran(make, alice, 2, status="timeout")
+    ran(make, alice)
+    seen = page("/")
+    panel = seen.find("section", attrs={"aria-labelledby": "h-causes"})
+    assert "3 runs in 24 h" in panel.get_text()
+    assert "3 failed or timed out" in stat(seen, "Runs")
+    assert "3 runs of 4 failed or timed out" in seen.find(id="h-situation").get_text()
+    listed = page(panel.find("a", string="All that failed or timed out")["href"])
+    assert len(listed.rows()) == 3
+
+
 def test_the_callout_names_the_failing_agent_and_its_cause(page, make, alice):
     browser = make.agent(alice, name="browser", health_score=38, condition="failing")
     make.agent(alice, name="researcher", health_score=71, condition="degraded")
