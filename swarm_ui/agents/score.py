@@ -5,8 +5,8 @@ A part that nothing is known of gives its weight to the others. Without executio
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from math import ceil, sqrt
+from dataclasses import dataclass, replace
+from math import ceil, floor, sqrt
 
 from swarm_ui.formatting import duration, percent, plural
 
@@ -51,13 +51,15 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """`share` is how much of its points it won (None: nothing known), `weight` how many it could."""
+    """`share` is how much of its points it won (None: nothing known), `weight` how many it could. Shown are whole points: `points` of `most`."""
 
     name: str
     share: float | None
     weight: float
     now: str
     expected: str
+    most: int = 0
+    points: int = 0
 
     @property
     def label(self) -> str:
@@ -68,8 +70,8 @@ class Part:
         return self.weight * (self.share or 0.0)
 
     @property
-    def lost(self) -> float:
-        return self.weight - self.won
+    def lost(self) -> int:
+        return self.most - self.points
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,26 @@ def score(known: Known) -> Score:
         Part(name, share, 0.0 if share is None else 100 * WEIGHTS[name] / weight, now, expected)
         for name, share, now, expected in found
     )
-    return Score(round(sum(part.won for part in parts)), parts)
+    total = round(sum(part.won for part in parts))
+    most = _whole([part.weight for part in parts], 100)
+    points = _whole([part.won for part in parts], total, most)
+    return Score(
+        total,
+        tuple(
+            replace(part, most=limit, points=won)
+            for part, limit, won in zip(parts, most, points, strict=True)
+        ),
+    )
+
+
+def _whole(values: Sequence[float], total: int, limits: Sequence[int] | None = None) -> list[int]:
+    """The values as whole numbers that add up to `total`: the largest remainders are rounded up, of equal ones the first. None gets above its limit."""
+    exact = [round(value, 9) for value in values]  # 40.0 may come as 39.999999999999996
+    whole = [floor(value) for value in exact]
+    for place in sorted(range(len(whole)), key=lambda place: (whole[place] - exact[place], place)):
+        if sum(whole) < total and (limits is None or whole[place] < limits[place]):
+            whole[place] += 1
+    return whole
 
 
 _Found = tuple[str, float | None, str, str]
@@ -109,7 +130,7 @@ def _success(known: Known) -> _Found:
         return "success", None, "no executions", expected
     successes = known.executions - min(known.failures, known.executions)
     likely = upper_bound(successes, known.executions)
-    said = f"{percent(100 * successes / known.executions)} of {plural(known.executions, 'step')}"
+    said = f"{percent(100 * successes / known.executions)} of {plural(known.executions, 'invocation')}"
     if likely - successes / known.executions >= 0.01:
         said += f", at most {percent(100 * likely)} by so few"
     return "success", _between(likely, BAD_RATE, GOOD_RATE), said, expected

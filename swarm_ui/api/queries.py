@@ -84,8 +84,8 @@ def health_of(agent: Agent, owner_id: int) -> dict[str, Any]:
         "parts": [
             {
                 "name": part.name,
-                "weight": round(part.weight, 2),
-                "won": None if part.share is None else round(part.won, 2),
+                "weight": part.most,
+                "won": None if part.share is None else part.points,
                 "now": part.now,
                 "expected": part.expected,
             }

@@ -23,7 +23,7 @@ def test_each_part_loses_its_own_points():
     assert won(known) == {"success": 7.5, "latency": 6.9, "streak": 0.0, "heartbeat": 17.0, "alerts": 7.0}
     assert score(known).total == 38
     said = {part.name: (part.now, part.expected) for part in score(known).parts}
-    assert said["success"] == ("61.3% of 106 steps, at most 67.2% by so few", "98% or more")
+    assert said["success"] == ("61.3% of 106 invocations, at most 67.2% by so few", "98% or more")
     assert said["latency"] == ("p95 44.8s", "before: 6.4s")
     assert said["alerts"] == ("1 critical", "none")
 
@@ -69,3 +69,32 @@ def test_points_never_rise_with_what_gets_worse():
         assert totals == sorted(totals, reverse=True), name
     slower = [total(times=[time] * 20) for time in range(10, 200, 10)]
     assert slower == sorted(slower, reverse=True)
+
+
+def test_what_is_shown_adds_up():
+    """Whole points, whatever is known: won to the score, lost to what it lacks of a hundred, weights to a hundred."""
+    cases = [
+        Known(executions=executions, failures=failures, streak=streak, critical=critical, warning=warning, **more)
+        for executions, failures in ((10, 0), (33, 15), (7, 2), (106, 41))
+        for streak in (0, 2, 3)
+        for critical, warning in ((0, 0), (1, 1), (2, 3))
+        for more in (
+            {}, {"watched_ms": 86_400_000, "down_ms": 5_000_000}, {"times": [30] * 20, "times_before": [10] * 50},
+        )
+    ]  # fmt: skip
+    for known in cases:
+        found = score(known)
+        assert found.total is not None
+        assert sum(part.points for part in found.parts) == found.total, known
+        assert sum(part.lost for part in found.parts) == 100 - found.total, known
+        assert sum(part.most for part in found.parts) == 100, known
+        for part in found.parts:
+            assert 0 <= part.points <= part.most
+            assert abs(part.points - part.won) < 1.5
+            assert abs(part.most - part.weight) < 1
+
+
+def test_equal_remainders_are_rounded_in_order():
+    found = {part.name: (part.points, part.most) for part in score(Known(executions=10)).parts}
+    assert found["success"] == (67, 67)
+    assert (found["streak"], found["alerts"]) == ((17, 17), (16, 16))

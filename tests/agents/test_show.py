@@ -22,7 +22,7 @@ def test_it_says_how_the_agent_is(page, make, alice):
     assert "9 failures in a row" in seen.text
     assert "gpt-4.1-mini" in seen.text
     assert [tag.get_text() for tag in seen.select(".tags .tag")] == ["fetch_page", "open_page"]
-    assert "106 steps, 41 failed, 61.3%" in seen.text
+    assert "106 invocations, 41 failed, 61.3%" in seen.text
 
 
 def test_a_new_agent_has_an_honest_page(page, make, alice):
@@ -49,10 +49,28 @@ def test_the_score_is_explained(page, make, alice):
     make.task(alice, agents=[agent], status="failed")
     make.task(alice, agents=[agent])
     why = panel(page(f"/agents/{agent.id}"), "why")
-    assert "Success rate 50.0% of 2 steps, at most 83.6% by so few 98% or more" in why
+    assert "Success rate 50.0% of 2 invocations, at most 83.6% by so few 98% or more" in why
     assert "Latency too few runs to compare its weight is the others’ – –" in why
     assert "Heartbeat sends none" in why
-    assert "Open alerts none none 17 of 17 0" in why
+    assert "Open alerts none none 16 of 16 0" in why
+
+
+def test_the_explanation_adds_up_and_the_api_says_the_same(page, client, make, alice):
+    agent = make.agent(alice, health_score=52, condition="failing", total_executions=7)
+    for number in range(7):
+        make.task(alice, agents=[agent], status="failed" if number % 3 else "completed")
+    shown = page(f"/agents/{agent.id}").find("section", attrs={"aria-labelledby": "h-why"})
+    total = int(shown.h2.get_text().removeprefix("Why "))
+    cells = [[cell.get_text() for cell in row.select("td.num")] for row in shown.select("tbody tr")]
+    points = [tuple(map(int, won.split(" of "))) for won, _lost, _before in cells if won != "–"]
+    lost = [int(lost.removeprefix("−")) for _won, lost, _before in cells if lost != "–"]
+    assert sum(won for won, _most in points) == total
+    assert sum(most for _won, most in points) == 100
+    assert sum(lost) == 100 - total
+    assert f"{100 - total} lost" in shown.header.get_text()
+    health = client.get(f"/api/v1/agents/{agent.id}/health").get_json()
+    told = [(part["won"], part["weight"]) for part in health["parts"] if part["won"] is not None]
+    assert (health["score"], told) == (total, points)
 
 
 def test_days_and_models_are_summed(page, make, alice):
