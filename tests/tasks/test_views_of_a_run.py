@@ -44,6 +44,17 @@ def test_the_agents_of_a_run_and_who_called_whom(page, run, make, bob):
     assert "stranger" not in seen.text
 
 
+def test_how_often_an_agent_was_called_is_not_called_steps(page, run):
+    """Steps are what the timeline counts."""
+    graph = page(f"/tasks/{run.id}/graph")
+    browser = graph.find("a", href=lambda href: href and "#lane-" in href).select_one("text.role").get_text()
+    assert "1 invocation" in browser
+    for seen in (graph.find(id="graph"), page("/agents").find(id="list")):
+        heads = [head.get_text() for head in seen.select("thead th")]
+        assert "Invocations" in heads
+        assert "Steps" not in heads
+
+
 def test_a_run_of_models_alone_has_no_agents(page, make, alice):
     task = make.task(alice)
     assert "No agent took part" in page(f"/tasks/{task.id}/graph").text
