@@ -1,6 +1,7 @@
 """Conversations: the runs that share a session. Nothing is stored of them; a session is a column of the runs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, case, func, select
@@ -32,6 +33,17 @@ def sums_of(session: str) -> Any:
     """Of all its runs; None where there is none. A sum is None where nothing of it is known."""
     statement = _sums(Task).where(Task.session_id == session).group_by(Task.session_id)
     return db.session.execute(statement).first()
+
+
+def starts_of(sessions: Iterable[str]) -> dict[str, list[datetime]]:
+    """When those of their runs began that go on: their time is not in any sum yet."""
+    statement = select(Task.session_id, Task.started_at).where(
+        Task.session_id.in_(sessions), Task.status == "running", Task.started_at.is_not(None)
+    )
+    found: dict[str, list[datetime]] = {}
+    for row in db.session.execute(statement):
+        found.setdefault(row.session_id, []).append(row.started_at)
+    return found
 
 
 def newest() -> tuple[Sequence[Any], bool]:

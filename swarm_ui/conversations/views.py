@@ -1,11 +1,15 @@
 """Runs of one session as one conversation. A session's id is whatever a client calls it, so it stands in the query, not in the path."""
 
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from flask import Blueprint, Response, abort, request, url_for
+from markupsafe import Markup
 from pydantic import BaseModel, Field, field_validator
 
 from swarm_ui.conversations import queries
+from swarm_ui.formatting import duration, elapsed, so_far_ms
 from swarm_ui.ingest.contents import gist
 from swarm_ui.live import live
 from swarm_ui.tasks import pretty
@@ -41,9 +45,24 @@ def index() -> Response:
         "conversations/index.html",
         part="conversations/_list.html",
         conversations=found,
+        times=_times(found),
         statuses=STATUSES,
         look_back=queries.LOOK_BACK if older else None,
     )
+
+
+def _times(sums: Sequence[Any]) -> dict[str, Markup | str]:
+    """How long each conversation's runs were at work. While one of them goes on, its time counts on from what the others took."""
+    going_on = [one.session_id for one in sums if one.running]
+    starts = queries.starts_of(going_on) if going_on else {}
+    return {one.session_id: _time_at_work(one.time, starts.get(one.session_id, [])) for one in sums}
+
+
+def _time_at_work(ended: int | None, starts: Sequence[datetime]) -> Markup | str:
+    if len(starts) == 1:
+        return elapsed(starts[0] - timedelta(milliseconds=int(ended or 0)))
+    # Several at once count faster than a clock.
+    return duration(sum(map(so_far_ms, starts), int(ended or 0)) if starts else ended)
 
 
 class Said(NamedTuple):
@@ -81,6 +100,7 @@ def _show(session: str, cursor: str | None) -> Response:
         part="conversations/_runs.html",
         name=session,
         sums=sums,
+        time=_times([sums])[sums.session_id],
         statuses=STATUSES,
         runs=runs,
         cursor=cursor,

@@ -151,6 +151,27 @@ def test_it_follows_while_a_run_goes_on(make, alice, page, client):
     )
 
 
+def facts_of(opened):
+    return {pair.dt.get_text(): pair.dd for pair in opened.select(".facts > div")}
+
+
+def test_the_time_of_a_run_that_goes_on_counts_on(make, alice, page):
+    began = clock.now() - timedelta(minutes=6)
+    make.task(alice, session_id="now", started_at=began - timedelta(hours=1), execution_time=60_000)
+    going = {"status": "running", "completed_at": None, "result": None, "execution_time": None}
+    run = make.task(alice, session_id="now", started_at=began, **going)
+    opened = page("/conversations?session=now")
+    counted = opened.find(id=f"run-{run.id}").header.find("time", attrs={"data-elapsed": True})
+    assert counted.get_text() == "6m 00s"
+    at_work = facts_of(opened)["Time at work"].find("time", attrs={"data-elapsed": True})
+    assert at_work.get_text() == "7m 00s"
+    assert "7m 00s" in page("/conversations").rows()[0]
+    # Two at once count twice as fast as a clock: a figure as of now.
+    make.task(alice, session_id="now", started_at=began, **going)
+    at_work = facts_of(page("/conversations?session=now"))["Time at work"]
+    assert (at_work.get_text(), at_work.find("time")) == ("13m 00s", None)
+
+
 def test_hostile_words_are_text(make, alice, page):
     evil = '<script>alert("x")</script>"><img src=x onerror=alert(1)>'
     make.task(alice, session_id=evil, name=evil, input={"text": evil}, result={"data": {evil: evil}})
