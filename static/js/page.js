@@ -58,7 +58,26 @@
     if (event.target.matches(SEARCH) && answered.get(event.target) === event.target.value) event.stopPropagation();
   }, true);
 
-  // Keys: `/` search, `g` and a letter to go, `j` `k` through rows, `e` resolves. Off while typing, and where the person switched them off.
+  // A form that narrows one part of a page, form[data-of-page], is for htmx about the part, for whoever looks about the page: its fields stand in the page's
+  // address, and stay there when another part changes what is its own.
+
+  document.addEventListener("htmx:beforeHistoryUpdate", ({detail: {history: update}}) => {
+    const form = document.querySelector("form[data-of-page]");
+    if (!form) return;
+    const here = new URL(location), next = new URL(update.path, here), part = new URL(form.action);
+    if (here.pathname !== part.pathname && [here.pathname, part.pathname].includes(next.pathname)) {
+      const isOfPart = next.pathname === part.pathname, url = new URL(isOfPart ? here : next), said = isOfPart ? next : here;
+      for (const {name} of form.elements) {
+        if (said.searchParams.has(name)) url.searchParams.set(name, said.searchParams.get(name));
+        else url.searchParams.delete(name);
+      }
+      if (isOfPart) url.hash = part.hash;
+      update.path = url.pathname + url.search + url.hash;
+    }
+    if (new URL(update.path, here).href === here.href) update.type = "replace";  // Enter is a change and a submit: one step back
+  });
+
+  // Keys: `/` search, `g` and a letter to go, `j` `k` through rows, `e` resolves, `?` says them all. Off while typing, and where the person switched them off.
 
   const ROWS = ".list a.title, .table tbody :is(th, td):first-child > a, .hive > a.cell, [data-row-link]";
   let going = 0;

@@ -4,13 +4,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from markupsafe import escape
-from sqlalchemy import func
+from sqlalchemy import func, select
 
+from swarm_ui.extensions import db
 from swarm_ui.formatting import clip
 from swarm_ui.jsontext import loads
 from swarm_ui.tasks import explain, pretty, queries
 from swarm_ui.tasks.graph import speakers_of
-from swarm_ui.tasks.models import ExecutionLog, Message, Task
+from swarm_ui.tasks.models import LEVELS, ExecutionLog, Message, Task
 from swarm_ui.tasks.swimlanes import arrows_of, columns_of
 from swarm_ui.web import Slice, keyset, make_cursor
 
@@ -18,6 +19,7 @@ MESSAGES, LINES = 50, 100
 MESSAGE_LIMIT, LINE_LIMIT = 1_200, 1_000
 # So many bytes of messages or lines make a page; and what stands around each.
 ROOM = 110_000
+ROOM_BESIDE = 24_000
 _AROUND_MESSAGE, _AROUND_LINE = 700, 400
 Names = Mapping[str, tuple[str, str | None]]
 
@@ -122,6 +124,7 @@ def logs_of(
             [agent, *(task.assigned_agents or [])[:200], *(line.agent_id for line in slice_.items)]
         )
     counts = {} if cursor else queries.counts_by(ExecutionLog.level, task.id)
+    narrowed = bool(agent or span or q or (level and level != LEVELS[0]))
     return {
         "lines": slice_,
         "log_level": level,
@@ -130,10 +133,22 @@ def logs_of(
         "log_line": line,
         "log_q": q,
         "log_counts": counts,
+        "log_narrowed": narrowed,
+        "log_found": _count(task, level, agent, span, q) if narrowed and not cursor else sum(counts.values()),
         "log_names": names,
         "line_limit": LINE_LIMIT,
         "is_tail": _is_tail(task, cursor),
     }
+
+
+def narrowed_logs_of(task: Task, level: str | None, agent: str | None, q: str | None) -> dict[str, Any]:
+    """On the page of the run, beside all else that stands there."""
+    return logs_of(task, level, agent, q=q, slice_=lines(task, level, agent, q=q, room=ROOM_BESIDE))
+
+
+def _count(task: Task, level: str | None, agent: str | None, span: str | None, q: str | None) -> int:
+    found = queries.logs_of(task.id, ExecutionLog.id, level=level, agent=agent, span=span, q=q).subquery()
+    return db.session.execute(select(func.count()).select_from(found)).scalar() or 0
 
 
 def lines(

@@ -33,11 +33,16 @@ class MessageFilter(BaseModel):
 
 
 class LogFilter(BaseModel):
+    """What the fields beside the lines say; the address of a run's page has it too."""
+
     level: Literal["debug", "info", "warning", "error", "critical"] | None = None
     agent: RowId | None = None
+    q: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)] | None = None
+
+
+class LogsWanted(LogFilter):
     span: RowId | None = None
     line: RowId | None = None
-    q: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)] | None = None
     cursor: str | None = Field(None, max_length=200)
 
 
@@ -132,7 +137,11 @@ def show(found: Any) -> Response:
             "tasks/_head.html",
             **context | run.head_of(found, context["timeline"], context["diagnosis"]) | run.content_of(found),
         )
-    return page("tasks/show.html", **run.page_of(found, shape))
+    context = run.page_of(found, shape)
+    wanted = parse(LogFilter, request.args)
+    if wanted.level or wanted.agent or wanted.q:
+        context |= said.narrowed_logs_of(found.Task, wanted.level, wanted.agent, wanted.q)
+    return page("tasks/show.html", **context)
 
 
 @bp.get("/<task_id>/spans/<key>")
@@ -229,7 +238,7 @@ def message(found: Any, message_id: str) -> Response:
 @live
 @of_task
 def logs(found: Any) -> Response:
-    wanted = parse(LogFilter, request.args)
+    wanted = parse(LogsWanted, request.args)
     part = "tasks/_log_rows.html" if wanted.cursor else "tasks/_logs.html"
     return page("tasks/logs.html", part=part, found=found, task=found.Task, levels=LEVELS,
                 **said.logs_of(found.Task, wanted.level, wanted.agent, wanted.span, wanted.line, wanted.cursor, wanted.q))  # fmt: skip
@@ -249,7 +258,7 @@ def logs_as_json_lines(found: Any) -> Response:
 
 def _log_file(task: Any, ending: str, mimetype: str, written: Callable[..., Any]) -> Response:
     """All lines that the filter lets through."""
-    wanted = parse(LogFilter, request.args)
+    wanted = parse(LogsWanted, request.args)
     statement = queries.logs_of(task.id, level=wanted.level, agent=wanted.agent, span=wanted.span, q=wanted.q)
     lines = written(log_export.all_of(statement), queries.names_of(task.assigned_agents or ()))
     return downloads.attachment(lines, mimetype, f"logs-{task.id}.{ending}")

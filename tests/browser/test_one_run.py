@@ -144,3 +144,62 @@ def test_a_running_run_grows_and_what_is_open_stays(tab, mira):
     opened.requests.clear()
     opened.page.evaluate("htmx.trigger(document.body, 'tick')")
     assert opened.asked_for() == ["healthy"]  # it asks no more
+
+
+def test_a_filter_of_the_lines_stands_in_the_address_of_the_run(tab, mira):
+    mira.send(*swarm.brief(1, failed=True))
+    mira.send_logs(swarm.lines(1))
+    run = mira.run(1, "failed", warningCount=1)
+    opened = tab(mira)
+    url = f"/tasks/{run['id']}"
+    opened.open(f"{url}?steps=all")
+    logs = opened.page.locator("#logs")
+    text, level = logs.get_by_label("Find in the lines"), logs.get_by_label("Level")
+    expect(logs.get_by_role("link", name="Clear filters")).to_have_count(0)
+    text.fill("no line says this")
+    text.press("Enter")
+    expect(logs).to_contain_text("No line matches.")
+    expect(logs.locator("header p")).to_have_text(re.compile(r"^0 of \d+ lines$"))
+    expect(text).to_be_focused()
+    opened.page.wait_for_url(f"**{url}?steps=all&q=no+line+says+this#logs")
+    text.fill("")
+    text.press("Enter")
+    expect(logs.locator(".log > li").filter(has_text="change log read")).to_have_count(1)
+    level.focus()
+    level.select_option("warning")
+    opened.page.wait_for_url(f"**{url}?steps=all&level=warning#logs")
+    expect(level).to_be_focused()
+
+    # What else is chosen on the page keeps the filter in the address, and a reload keeps both.
+    row(opened, "web_search").click()
+    opened.page.wait_for_url(f"**{url}?steps=all&span={SEARCH}&level=warning")
+    opened.page.reload()
+    expect(level).to_have_value("warning")
+    expect(opened.page.locator("#span")).to_contain_text("execute_tool web_search")
+    expect(logs.locator(".log > li").filter(has_text="change log read")).to_have_count(0)
+    for then in (
+        f"{url}?steps=all&level=warning#logs",
+        f"{url}?steps=all#logs",
+        f"{url}?steps=all&q=no+line+says+this#logs",
+    ):
+        with opened.page.expect_event("load"):  # the address changes first, and the page is asked for
+            opened.page.evaluate("history.back()")
+        assert opened.path == then
+    expect(text).to_have_value("no line says this")
+    logs.get_by_role("link", name="Clear filters").click()
+    expect(logs.locator(".log > li").filter(has_text="change log read")).to_have_count(1)
+    opened.page.wait_for_url(f"**{url}?steps=all#logs")
+
+
+def test_on_the_page_of_logs_alone_the_filter_is_its_address(tab, mira):
+    mira.send(*swarm.brief(1, failed=True))
+    mira.send_logs(swarm.lines(1))
+    run = mira.run(1, "failed", warningCount=1)
+    opened = tab(mira)
+    opened.open(f"/tasks/{run['id']}/logs")
+    opened.page.get_by_label("Level").select_option("warning")
+    opened.page.wait_for_url(f"**/tasks/{run['id']}/logs?level=warning")
+    opened.page.reload()
+    expect(opened.page.get_by_label("Level")).to_have_value("warning")
+    opened.page.get_by_role("link", name="Clear filters").click()
+    opened.page.wait_for_url(f"**/tasks/{run['id']}/logs")

@@ -206,3 +206,46 @@ def test_nothing_was_said_or_logged(page, task):
     opened = page(f"/tasks/{task.id}")
     assert "No messages" in opened.find(id="messages").get_text()
     assert "No logs" in opened.find(id="logs").get_text()
+
+
+@pytest.fixture
+def logged(make, alice, task, agents):
+    for number, level in enumerate(("info", "info", "error")):
+        make.log(
+            alice, task, level=level, message=f"line {number}", at=task.started_at + timedelta(seconds=number),
+            agent_id=agents[0].id,
+        )  # fmt: skip
+    return task
+
+
+@pytest.mark.parametrize("url", ["/tasks/{}/logs", "/tasks/{}"])
+def test_a_filter_stands_in_the_address_of_the_logs_and_of_the_run(page, make, alice, logged, agents, url):
+    url = url.format(logged.id)
+    logged.assigned_agents = [agent.id for agent in agents]
+    narrowed = page(f"{url}?level=error&q=LINE&agent={agents[0].id}")
+    assert lines(narrowed) == ["line 2"]
+    panel = narrowed.find(id="logs")
+    assert panel.header.p.get_text() == "1 of 3 lines"
+    assert narrowed.find(id="log-q")["value"] == "LINE"
+    assert narrowed.find(id="log-level").find("option", selected=True)["value"] == "error"
+    assert narrowed.find(id="log-agent").find("option", selected=True)["value"] == agents[0].id
+    assert panel.find("a", string="Clear filters")["href"] == f"/tasks/{logged.id}/logs#logs"
+    nothing = page(f"{url}?q=nowhere").find(id="logs")
+    assert nothing.header.p.get_text() == "0 of 3 lines"
+    assert "No line matches." in nothing.get_text()
+    everything = page(url).find(id="logs")
+    assert everything.header.p.get_text() == "3 lines"
+    assert everything.find("a", string="Clear filters") is None
+    page(f"{url}?level=loud", status=422)
+
+
+def test_the_filter_of_a_running_run_is_kept_by_what_asks_again(page, make, alice):
+    task = make.task(alice, status="running")
+    make.log(alice, task, level="error", message="broken")
+    make.log(alice, task, level="info", message="fine")
+    asked = page(f"/tasks/{task.id}?level=error").find(id="logs")["hx-get"]
+    assert asked == f"/tasks/{task.id}/logs?level=error"
+
+
+def test_the_step_that_is_open_is_no_filter_of_the_lines(page, logged):
+    assert len(lines(page(f"/tasks/{logged.id}?span=none"))) == 3
