@@ -97,6 +97,52 @@
     return Boolean(form);
   }
 
+  const help = document.getElementById("help");
+
+  function addKeys(list, keys) {
+    for (const old of list.querySelectorAll("[data-added]")) old.remove();
+    for (const [key, words] of keys) {
+      const term = document.createElement("dt"), said = document.createElement("dd");
+      for (const letter of key) {
+        const made = document.createElement("kbd");
+        made.textContent = letter;
+        term.append(made, " ");
+      }
+      said.textContent = words;
+      term.dataset.added = said.dataset.added = "";
+      list.append(term, said);
+    }
+    list.parentElement.hidden = !list.children.length;
+  }
+
+  function labelOf(element) {
+    const copy = element.cloneNode(true), isForm = copy.matches("form");
+    if (isForm) for (const aside of copy.querySelectorAll(".sr")) aside.remove();  // the name of its row, one of many
+    return copy.textContent.trim() + (isForm ? ", in the row with the focus" : "");
+  }
+
+  function showKeys() {
+    if (!help) return false;
+    const own = new Map();
+    for (const element of document.querySelectorAll("#main [data-key]")) {
+      if (element.checkVisibility() && !own.has(element.dataset.key)) own.set(element.dataset.key, labelOf(element));
+    }
+    addKeys(help.querySelector("[data-keys=page]"), own);
+    addKeys(help.querySelector("[data-keys=go]"), [...document.querySelectorAll(".nav a[data-go]")].map((link) => [`g${link.dataset.go}`, link.querySelector("span").textContent]));
+    // The browser gives the focus back; a part that was brought up to date meanwhile has its link anew.
+    const opener = document.activeElement, href = opener.getAttribute("href");
+    help.addEventListener("close", () => { if (href && !opener.isConnected) document.querySelector(`#main a[href="${CSS.escape(href)}"]`)?.focus(); }, {once: true});
+    help.showModal();
+    return true;
+  }
+
+  help?.addEventListener("click", (event) => { if (event.target === help || event.target.closest("button")) help.close(); });
+  help?.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey) return;
+    event.stopPropagation();  // what is below keeps still
+    if (event.key === "?") help.close();
+  });
+
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     const typing = event.target.matches("input:not([type=radio], [type=checkbox]), select, textarea, [contenteditable]");
@@ -112,6 +158,7 @@
       const box = document.querySelector(".filters input[type=search]") || document.getElementById("jump");
       if (box) { box.focus(); box.select(); done = true; }
     }
+    else if (event.key === "?") done = showKeys();
     else if (event.key === "j") done = step(1);
     else if (event.key === "k") done = step(-1);
     else if (/^[a-z]$/.test(event.key)) done = act(event.key);
