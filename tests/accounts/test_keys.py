@@ -1,6 +1,7 @@
 """API keys: made, shown once, found, revoked."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
@@ -10,6 +11,7 @@ from swarm_ui.accounts import keys, last_use
 from swarm_ui.accounts.models import ApiKey
 from swarm_ui.extensions import db
 from swarm_ui.tenancy import everyone
+from tests.conftest import NOW
 from tests.pages import Page
 
 
@@ -141,7 +143,10 @@ def test_what_is_wrong_is_said_at_the_field(client):
 def test_it_is_revoked(client, make, alice):
     key = make.api_key(alice, name="old")
     page = Page(client.get("/settings/keys"), "/settings/keys")
-    action = page.find(id=f"key-{key.id}").find("form")["action"]
+    question = page.find(id=f"key-{key.id}").select_one("details.confirm")
+    assert "It was never used." in question.get_text()
+    assert question.form.button.get_text() == "Revoke old"
+    action = question.form["action"]
     assert client.post(action).status_code == 303
     first = stored().revoked_at
     assert first
@@ -150,6 +155,13 @@ def test_it_is_revoked(client, make, alice):
     row = Page(client.get("/settings/keys"), "/settings/keys").find(id=f"key-{key.id}")
     assert "Revoked" in row.get_text()
     assert row.find("form") is None
+
+
+def test_revoking_asks_first_and_says_when_it_was_used(client, make, alice):
+    key = make.api_key(alice, name="nightly", last_used_at=NOW - timedelta(hours=3))
+    row = Page(client.get("/settings/keys"), "/settings/keys").find(id=f"key-{key.id}")
+    assert not [form for form in row.select("form") if not form.find_parent("details")]
+    assert "It was last used 3 h ago." in " ".join(row.details.get_text().split())
 
 
 def test_an_operator_does_not_manage_keys(client_of, make, alice, bob):

@@ -175,7 +175,7 @@ def test_sample_data_is_announced_with_a_way_out(page, make, alice):
     assert not page("/").find("aside", class_="notice")
     make.workflow(alice, origin="sample")
     notice = page("/").find("aside", class_="notice")
-    assert notice.form["action"] == "/sample/remove"
+    assert notice.select_one("details.confirm").form["action"] == "/sample/remove"
 
 
 def test_a_poll_gets_the_part_and_then_304(client, make, alice):
