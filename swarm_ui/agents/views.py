@@ -31,7 +31,7 @@ class PageQuery(BaseModel):
 
 
 class MergeForm(BaseModel):
-    into: RowId
+    into: RowId | None = None
 
 
 class DiffQuery(BaseModel):
@@ -134,7 +134,12 @@ def end_maintenance(agent_id: str) -> ResponseReturnValue:
 def maintain() -> ResponseReturnValue:
     """Begins or ends it for all agents that were ticked; those that are gone meanwhile are passed over."""
     wish = parse(maintenance.BulkWish, request.form)
-    for agent_id in dict.fromkeys(request.form.getlist("agent")[: queries.PAGE]):
+    chosen = dict.fromkeys(request.form.getlist("agent")[: queries.PAGE])
+    if not chosen:
+        raise Refused(
+            422, "No agent is chosen. Tick some in the list first.", fields={"agent": "Choose some."}
+        )
+    for agent_id in chosen:
         agent = editing.find(agent_id, lock=True) if agent_id.isascii() else None
         if agent is not None and wish.do == "begin":
             maintenance.begin(agent, wish)
@@ -159,6 +164,8 @@ def confirm_merge(agent_id: str) -> Response:
 @needs("editor")
 def merge(agent_id: str) -> ResponseReturnValue:
     agent, wanted = _agent(agent_id, lock=True), parse(MergeForm, request.form)
+    if wanted.into is None:
+        raise Refused(422, "Choose the agent that it is one with.", fields={"into": "Choose an agent."})
     into = _agent(wanted.into)
     merging.merge(agent, into)
     db.session.commit()

@@ -82,6 +82,17 @@ def test_many_at_once_without_javascript(client, make, alice, bob, word, events)
     assert [word(agent)[0] for agent in some] == ["new", "new", None]
 
 
+@pytest.mark.parametrize("do", ["begin", "end"])
+def test_none_chosen_is_said(client, make, alice, events, do):
+    make.agent(alice)
+    answer = client.post("/agents/maintenance", data={"do": do, "next": "/agents"})
+    assert answer.status_code == 422
+    assert "No agent is chosen. Tick some in the list first." in answer.get_data(as_text=True)
+    toast = client.post("/agents/maintenance", data={"do": do}, headers={"HX-Request": "true"})
+    assert (toast.status_code, toast.headers["HX-Retarget"]) == (422, "#toasts")
+    assert events() == []
+
+
 def test_its_alerts_are_muted(client, make, alice, time, page):
     world = World(alice.id, time)
     world.send(agent_span(1, "writer", **failing()))

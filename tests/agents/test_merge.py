@@ -120,7 +120,16 @@ def test_with_itself_or_anothers_it_is_refused(client, make, alice, bob):
     agent, theirs = make.agent(alice), make.agent(bob)
     assert client.post(f"/agents/{agent.id}/merge", data={"into": agent.id}).status_code == 422
     assert client.post(f"/agents/{agent.id}/merge", data={"into": theirs.id}).status_code == 404
-    assert client.post(f"/agents/{agent.id}/merge", data={}).status_code == 422
+
+
+def test_nobody_is_chosen_before_somebody_is(client, page, make, alice):
+    agent, _other = make.agent(alice), make.agent(alice, name="other")
+    chosen = page(f"/agents/{agent.id}/merge").select("select[required] option[selected]")
+    assert [(option["value"], option.get_text()) for option in chosen] == [("", "Choose an agent")]
+    for typed in ({}, {"into": ""}):
+        answer = client.post(f"/agents/{agent.id}/merge", data=typed)
+        assert answer.status_code == 422
+        assert "Choose the agent that it is one with." in answer.get_data(as_text=True)
 
 
 def test_the_trail_says_who_did_it(world, ids, client, events):

@@ -38,3 +38,31 @@ def test_ticks_survive_what_happens_meanwhile(tab, mira, two):
     page.evaluate("document.body.dispatchEvent(new Event('tick'))")
     page.wait_for_load_state("networkidle")
     expect(box).to_be_checked()
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_what_to_do_with_chosen_agents_shows_once_some_are(tab, mira, two, script):
+    opened = tab(mira, script=script)
+    begin = opened.page.get_by_role("button", name="Begin maintenance")
+    opened.open("/agents")
+    expect(begin).to_be_hidden()
+    opened.page.get_by_label("Choose scribe", exact=True).check()
+    expect(begin).to_be_visible()
+    begin.click()
+    expect(opened.page.get_by_role("row").filter(has_text="scribe")).to_contain_text("Maintenance")
+    assert opened.path == "/agents"
+
+
+def test_with_none_chosen_it_says_so(tab, mira, two):
+    """As in a browser that shows the bar at all times."""
+    opened = tab(mira)
+    opened.open("/agents")
+    opened.page.get_by_label("Choose scribe", exact=True).check()
+    begin = opened.page.get_by_role("button", name="Begin maintenance")
+    begin.evaluate("""(button) => {
+      for (const tick of document.querySelectorAll(".tick")) tick.checked = false;
+      button.click();
+    }""")
+    expect(opened.page.locator("#toasts")).to_contain_text("No agent is chosen")
+    assert opened.loads == ["/agents"]
+    opened.forgive("422")
