@@ -1,5 +1,7 @@
 """The list of alerts; resolve and reopen."""
 
+from urllib.parse import parse_qsl, urlsplit
+
 from flask import Blueprint, Response, request, url_for
 
 from swarm_ui.access import local_path, needs
@@ -52,7 +54,15 @@ def reopen(alert_id: str) -> Response:
 
 
 def _changed(alert: Alert) -> Response:
+    back = request.form.get("next")
+    # The list that it stands in, whose head says how many there are.
+    wanted = parse(queries.AlertFilter, dict(parse_qsl(urlsplit(back).query))) if back else None
     db.session.commit()
     row = db.session.execute(queries.rows().where(Alert.id == alert.id)).one()
-    back = request.form.get("next")
-    return done(local_path(back) if back else url_for("alerts.index"), part="alerts/_changed.html", alert=row)
+    return done(
+        local_path(back) if back else url_for("alerts.index"),
+        part="alerts/_changed.html",
+        alert=row,
+        wanted=wanted,
+        total=queries.count(wanted) if wanted else None,
+    )

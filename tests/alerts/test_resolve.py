@@ -1,3 +1,5 @@
+import json
+
 from sqlalchemy import text
 
 from swarm_ui.extensions import db
@@ -34,6 +36,18 @@ def test_htmx_gets_the_row_and_the_count(client, make, alice):
     assert count["hx-swap-oob"] == "true"
     assert count.get_text(" ").startswith("1")
     assert part.find(attrs={"data-announce": "Resolved: browser failed"})
+
+
+def test_htmx_gets_the_count_of_the_list_that_it_stands_in(client, page, make, alice):
+    alert = make.alert(alice, severity="critical")
+    make.alert(alice, severity="critical")
+    make.alert(alice, severity="warning")
+    url = "/alerts?severity=critical"
+    here = json.loads(page(url).find("ul", class_="list")["hx-vals"])
+    part = Page(client.post(f"/alerts/{alert.id}/resolve", headers=HTMX, data=here), url, fragment=True)
+    head = part.find(id="count-alerts")
+    assert (head.get_text(), head["hx-swap-oob"]) == ("1 open", "true")
+    assert page(url).find(id="count-alerts").get_text() == "1 open"
 
 
 def test_the_last_one_resolved_hides_the_count(client, make, alice):

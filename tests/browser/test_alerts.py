@@ -20,10 +20,13 @@ def test_resolving_and_reopening_update_the_count(tab, mira, alerts):
     expect(count).to_have_text("2 open")
     opened.page.get_by_role("button", name="Resolve").first.click()
     expect(count).to_have_text("1 open")
+    head = opened.page.locator("#list h2")
+    expect(head).to_have_text("1 open")
     expect(opened.page.locator("#announce")).to_contain_text("Resolved: ")
     expect(opened.page.get_by_role("button", name="Resolve")).to_have_count(1)
     opened.page.get_by_role("button", name="Reopen").click()
     expect(count).to_have_text("2 open")
+    expect(head).to_have_text("2 open")
     expect(opened.page.get_by_role("button", name="Resolve")).to_have_count(2)
     assert opened.loads == ["/alerts"]
     opened.page.reload()
