@@ -64,7 +64,7 @@ def by_agent(wanted: MetricFilter) -> list[tuple[Any, Work]]:
 
 
 def reported() -> list[Any]:
-    """Newest point of each series that clients export, latest first."""
+    """Newest point of each series that clients export, by name, model and type of tokens."""
     statement = (
         select(
             MetricPoint.service_name,
@@ -80,4 +80,16 @@ def reported() -> list[Any]:
         .order_by(MetricPoint.service_name, MetricPoint.name, MetricPoint.id)
         .limit(MOST_SERIES)
     )
-    return list(db.session.execute(statement))
+    return sorted(db.session.execute(statement), key=_place)
+
+
+def _place(point: Any) -> tuple[str, ...]:
+    said = point.attributes or {}
+    more = (f"{name}={value}" for name, value in sorted(said.items()))
+    return (
+        point.name,
+        str(said.get("gen_ai.request.model", "")),
+        str(said.get("gen_ai.token.type", "")),
+        point.service_name,
+        *more,
+    )

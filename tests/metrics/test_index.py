@@ -103,6 +103,31 @@ def test_what_clients_report_stands_apart(page, make, alice):
     assert "Tokens 7 " in seen.text
 
 
+def test_series_are_ordered_by_name_model_and_type(page, make, alice):
+    names, models, types = ("calls", "tokens"), ("gpt-4o", "qwen3"), ("input", "output")
+    wanted = [(name, model, type) for name in names for model in models for type in types]
+    for number, (name, model, type) in enumerate(reversed(wanted)):
+        make._add(
+            MetricPoint(
+                user_id=alice.id,
+                series=f"{number:064x}",
+                service_name=("b", "a")[number % 2],
+                name=name,
+                kind="sum",
+                attributes={"gen_ai.token.type": type, "gen_ai.request.model": model},
+                at=NOW,
+                value=1,
+                received_at=NOW,
+            )
+        )
+    seen = page("/metrics?range=14d")
+    found = rows(seen, "reported")
+    assert len(found) == len(wanted)
+    for row, expected in zip(found, wanted, strict=True):
+        assert all(word in row for word in expected), (row, expected)
+    assert "not of 14 days" in seen.find("section", attrs={"aria-labelledby": "h-reported"}).header.get_text()
+
+
 def test_others_figures_are_not_counted(page, make, alice, bob):
     make.task(alice, token_usage=1)
     work(make, bob, make.agent(bob, name="theirs"), NOW - timedelta(days=1), task={"token_usage": 999})
