@@ -226,3 +226,9 @@ def test_hostile_texts_are_text(page, make, alice):
     seen = page("/settings/audit")
     assert not seen.select("main img, main script, main i")
     assert "<img src=x>" in seen.text
+
+
+def test_what_it_can_be_about_is_in_the_plural_once(page):
+    offered = [option.get_text() for option in page("/settings/audit").select("select[name=action] option")]
+    assert {"Secrets", "Keys", "Sign-in links"} <= set(offered)
+    assert not [words for words in offered if words.endswith("ss")]
