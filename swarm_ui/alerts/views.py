@@ -9,6 +9,7 @@ from swarm_ui.alerts import queries
 from swarm_ui.alerts import search as alert_search
 from swarm_ui.alerts.models import SEVERITIES, TYPES, Alert
 from swarm_ui.alerts.triage import settle
+from swarm_ui.errors import Refused
 from swarm_ui.extensions import db
 from swarm_ui.formatting import ago
 from swarm_ui.live import live
@@ -53,11 +54,18 @@ def reopen(alert_id: str) -> Response:
     return _changed(alert)
 
 
+def _list_at(address: str) -> queries.AlertFilter | None:
+    """The list that the alert stands in, whose head says how many there are; None where the address is not one of it."""
+    try:
+        return parse(queries.AlertFilter, dict(parse_qsl(urlsplit(address).query)))
+    except (Refused, ValueError):
+        return None
+
+
 def _changed(alert: Alert) -> Response:
-    back = request.form.get("next")
-    # The list that it stands in, whose head says how many there are.
-    wanted = parse(queries.AlertFilter, dict(parse_qsl(urlsplit(back).query))) if back else None
     db.session.commit()
+    back = request.form.get("next")
+    wanted = _list_at(back) if back else None
     row = db.session.execute(queries.rows().where(Alert.id == alert.id)).one()
     return done(
         local_path(back) if back else url_for("alerts.index"),

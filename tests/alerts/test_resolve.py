@@ -1,5 +1,6 @@
 import json
 
+import pytest
 from sqlalchemy import text
 
 from swarm_ui.extensions import db
@@ -48,6 +49,16 @@ def test_htmx_gets_the_count_of_the_list_that_it_stands_in(client, page, make, a
     head = part.find(id="count-alerts")
     assert (head.get_text(), head["hx-swap-oob"]) == ("1 open", "true")
     assert page(url).find(id="count-alerts").get_text() == "1 open"
+
+
+@pytest.mark.parametrize(
+    "address", ["/alerts?state=asleep", "http://[", "https://elsewhere.example/?x=1", "/tasks?q=x"]
+)
+def test_a_strange_address_of_the_list_does_not_undo_it(client, make, alice, address):
+    alert = make.alert(alice)
+    answer = client.post(f"/alerts/{alert.id}/resolve", headers=HTMX, data={"next": address})
+    assert answer.status_code == 200
+    assert stored(alert).resolved
 
 
 def test_the_last_one_resolved_hides_the_count(client, make, alice):
