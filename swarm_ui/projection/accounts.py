@@ -9,6 +9,9 @@ from swarm_ui.projection.exchanges import Exchange
 from swarm_ui.projection.invocations import Invocation
 from swarm_ui.projection.tree import Node
 
+# The spans of two libraries for one call stand close to each other; a chain of steps may be thousands long.
+_NEAR = 8
+
 
 def _added(numbers: Iterable[int | None]) -> int | None:
     known = [number for number in numbers if number is not None]
@@ -119,7 +122,9 @@ def is_tool_call(node: Node) -> bool:
 
 def _is_traced_outside(node: Node) -> bool:
     above = node.parent
-    while above is not None and above.kind == "step":
+    for _ in range(_NEAR):
+        if above is None or above.kind != "step":
+            break
         above = above.parent
     if above is None or above.kind != "tool":
         return False

@@ -20,7 +20,7 @@ from swarm_ui.projection import accounts, sent, story
 from swarm_ui.projection.exchanges import Content, Exchange, find_exchanges
 from swarm_ui.projection.invocations import Invocation, find_invocations
 from swarm_ui.projection.patterns import graph_of
-from swarm_ui.projection.tree import Node, by_order, plant
+from swarm_ui.projection.tree import Node, plant
 from swarm_ui.projection.usage import count_once
 from swarm_ui.projection.verdict import Verdict, judge
 
@@ -93,7 +93,7 @@ def interpret(
     count_once(ordered)
     invocations, names = find_invocations(ordered)
     roots = _roots(by_time)
-    verdict = judge(ordered, invocations, roots, _judged(by_time), now=now, timeout=timeout)
+    verdict = judge(ordered, invocations, roots, now=now, timeout=timeout)
     if told and told.tells_messages:
         exchanges = sent.exchanges_of(told)
     else:
@@ -187,18 +187,8 @@ def _only_set_up(nodes: list[Node]) -> bool:
 
 
 def _roots(by_time: list[Node]) -> list[Node]:
-    """One ended top span per trace, earliest first: without a parent, or with one in another process that is not traced here."""
-    found: dict[str, Node] = {}
-    for node in by_time:
-        if node.parent is None and (node.parent_id is None or "rem" in node.more) and "opn" not in node.more:
-            known = found.get(node.trace_id)
-            if known is None or (known.parent_id is not None and node.parent_id is None):
-                found[node.trace_id] = node
-    return sorted(found.values(), key=by_order)
-
-
-def _judged(by_time: list[Node]) -> list[Node]:
-    """All ended spans that say how the run ended: those without a parent, and in a trace that has none, those with one in another process."""
+    """All ended spans that say how the run ended, earliest first: those without a parent, and in a trace that has none of these, those with one
+    in another process."""
     tops = [node for node in by_time if node.parent is None and "opn" not in node.more]
     rooted = {node.trace_id for node in tops if node.parent_id is None}
     return [

@@ -28,22 +28,16 @@ class Verdict:
 
 
 def judge(
-    ordered: list[Node],
-    invocations: list[Invocation],
-    roots: list[Node],
-    judged: list[Node],
-    *,
-    now: int,
-    timeout: int,
+    ordered: list[Node], invocations: list[Invocation], roots: list[Node], *, now: int, timeout: int
 ) -> Verdict:
-    """`roots` is one span per trace that has ended; empty or short where a trace still runs. `judged` are all that count as roots. Times in µs."""
+    """`roots` have ended; a trace that has none still runs. Times in µs."""
     errors = original_errors(ordered)
     ended_at = max([node.ended_at for node in ordered])
     arrived_at = min([node.arrived_at for node in ordered if node.ended_at == ended_at])
     last_arrival = max([node.arrived_at for node in ordered])
     imported = arrived_at - ended_at > timeout
     traces = {node.trace_id for node in ordered}
-    if len(roots) < len(traces):
+    if len({root.trace_id for root in roots}) < len(traces):
         quiet = imported or now - last_arrival >= timeout
         status = "timeout" if quiet else "running"
         return Verdict(status, errors, errors[0] if errors else None, imported, ended_at, last_arrival)
@@ -51,7 +45,7 @@ def judge(
     if told in ("completed", "timeout"):
         first = errors[0] if errors else None
         return Verdict(told, errors, first, imported, ended_at, last_arrival, told)
-    evidence = [root for root in judged if root.failed]
+    evidence = [root for root in roots if root.failed]
     if told == "cancelled":
         return Verdict("failed", errors, evidence[0], imported, ended_at, last_arrival, told)
     tops = [invocation.node for invocation in invocations if invocation.above is None]

@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser import swarm
@@ -12,6 +13,14 @@ CHAT, SEARCH, FETCH = f"{3:016x}", f"{6:016x}", f"{7:016x}"
 
 def row(tab, name: str):
     return tab.page.locator("a.wf-row", has=tab.page.locator(".wf-name", has_text=name))
+
+
+@pytest.fixture
+def logged(tab, mira):
+    """A failed run that sent log lines, and a tab of its owner."""
+    mira.send(*swarm.brief(1, failed=True))
+    mira.send_logs(swarm.lines(1))
+    return mira.run(1, "failed", warningCount=1), tab(mira)
 
 
 def test_a_step_opens_beside_the_timeline_under_an_address_of_its_own(tab, mira):
@@ -88,11 +97,8 @@ def test_the_timeline_is_walked_by_keys(tab, mira):
     expect(rows.first).to_be_visible()
 
 
-def test_messages_and_logs_are_narrowed_in_place(tab, mira):
-    mira.send(*swarm.brief(1, failed=True))
-    mira.send_logs(swarm.lines(1))
-    run = mira.run(1, "failed", warningCount=1)
-    opened = tab(mira)
+def test_messages_and_logs_are_narrowed_in_place(logged):
+    run, opened = logged
     opened.open(f"/tasks/{run['id']}")
     lines = opened.page.locator("#logs .log > li")
     expect(lines.filter(has_text="change log read")).to_have_count(1)
@@ -146,11 +152,8 @@ def test_a_running_run_grows_and_what_is_open_stays(tab, mira):
     assert opened.asked_for() == ["healthy"]  # it asks no more
 
 
-def test_a_filter_of_the_lines_stands_in_the_address_of_the_run(tab, mira):
-    mira.send(*swarm.brief(1, failed=True))
-    mira.send_logs(swarm.lines(1))
-    run = mira.run(1, "failed", warningCount=1)
-    opened = tab(mira)
+def test_a_filter_of_the_lines_stands_in_the_address_of_the_run(logged):
+    run, opened = logged
     url = f"/tasks/{run['id']}"
     opened.open(f"{url}?steps=all")
     logs = opened.page.locator("#logs")
@@ -191,11 +194,8 @@ def test_a_filter_of_the_lines_stands_in_the_address_of_the_run(tab, mira):
     opened.page.wait_for_url(f"**{url}?steps=all#logs")
 
 
-def test_on_the_page_of_logs_alone_the_filter_is_its_address(tab, mira):
-    mira.send(*swarm.brief(1, failed=True))
-    mira.send_logs(swarm.lines(1))
-    run = mira.run(1, "failed", warningCount=1)
-    opened = tab(mira)
+def test_on_the_page_of_logs_alone_the_filter_is_its_address(logged):
+    run, opened = logged
     opened.open(f"/tasks/{run['id']}/logs")
     opened.page.get_by_label("Level").select_option("warning")
     opened.page.wait_for_url(f"**/tasks/{run['id']}/logs?level=warning")
